@@ -1,0 +1,39 @@
+package catalog
+
+import (
+	"github.com/crier-go/crier/event"
+	"github.com/google/uuid"
+)
+
+// The answers of an assistant, as they are made.
+var (
+	// AIResponseChunk is ephemeral: a piece of a text is of no use to a client that
+	// missed the one before it, and AIResponseComplete says when the whole can be read.
+	AIResponseChunk = event.Define[AIResponseChunkPayload](&Registry, "ai", "ai.response.chunk",
+		"The assistant wrote the next piece of its answer.", event.Ephemeral())
+
+	// AIToolExecuting is ephemeral: by the time of a replay the tool has long returned.
+	AIToolExecuting = event.Define[AIToolExecutingPayload](&Registry, "ai", "ai.tool.executing",
+		"The assistant began to use a tool.", event.Ephemeral())
+
+	AIResponseComplete = event.Define[AIResponseCompletePayload](&Registry, "ai", "ai.response.complete",
+		"The answer of the assistant is complete and can be read as a whole.")
+)
+
+// AIResponseChunkPayload is the payload of "ai.response.chunk".
+type AIResponseChunkPayload struct {
+	ConversationID uuid.UUID `json:"conversation_id"`
+	Chunk          string    `json:"chunk"`    // the next piece of the text
+	IsFinal        bool      `json:"is_final"` // nothing follows it in this answer
+}
+
+// AIToolExecutingPayload is the payload of "ai.tool.executing".
+type AIToolExecutingPayload struct {
+	ConversationID uuid.UUID `json:"conversation_id"`
+	ToolName       string    `json:"tool_name"`
+}
+
+// AIResponseCompletePayload is the payload of "ai.response.complete".
+type AIResponseCompletePayload struct {
+	ConversationID uuid.UUID `json:"conversation_id"`
+}

@@ -1,0 +1,288 @@
+package event
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// AppendSSE appends the event as one frame of a text/event-stream, with its id,
+// type and data:
+//
+//	id: 01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4
+//	event: chat.message.posted
+//	data: {"from":"ada","text":"hello"}
+//
+// and the blank line that ends it. Where dst has room, nothing is allocated.
+func (e *Event) AppendSSE(dst []byte) []byte {
+	// Nothing is checked here: a type that is defined and data that New or
+	// Decode accepted hold neither line ends nor invalid UTF-8.
+	name := e.Type()
+	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+36+len(name)+len(e.data))
+	dst = append(dst, "id: "...)
+	dst = appendUUID(dst, e.id)
+	dst = append(dst, "\nevent: "...)
+	dst = append(dst, name...)
+	dst = append(dst, "\ndata: "...)
+	dst = append(dst, e.data...)
+	return append(dst, "\n\n"...)
+}
+
+// AppendSSE appends one frame of a text/event-stream: the lines id, event and
+// data, in this order, and the blank line that ends it. Whatever the arguments
+// hold, a client reads exactly one event from it, with that id, name and data:
+//
+//   - data is split at CR, LF and CRLF into several data lines, which a client
+//     joins with LF; empty data is one empty data line, because clients drop
+//     frames without any;
+//   - an empty id or name means no such line; CR, LF and NUL, which neither can
+//     carry, are left out of both;
+//   - each byte that is not UTF-8 becomes U+FFFD.
+//
+// Where dst has room, nothing is allocated.
+func AppendSSE(dst []byte, id, name string, data []byte) []byte {
+	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+len(id)+len(name)+len(data))
+	dst = appendSSEField(dst, "id: ", id)
+	dst = appendSSEField(dst, "event: ", name)
+	dst = append(dst, "data: "...)
+	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 {
+		dst = appendUTF8(dst, data)
+	} else {
+		dst = appendLines(dst, data)
+	}
+	return append(dst, "\n\n"...)
+}
+
+// appendLines appends data with every CR, LF and CRLF turned into the beginning
+// of a new data line.
+func appendLines(dst, data []byte) []byte {
+	for {
+		end := bytes.IndexAny(data, "\r\n")
+		if end < 0 {
+			return appendUTF8(dst, data)
+		}
+		dst = appendUTF8(dst, data[:end])
+		dst = append(dst, "\ndata: "...)
+		if bytes.HasPrefix(data[end:], []byte("\r\n")) {
+			end++
+		}
+		data = data[end+1:]
+	}
+}
+
+func appendSSEField(dst []byte, field, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	start := len(dst)
+	dst = append(dst, field...)
+	if isPlain(value) {
+		dst = append(dst, value...)
+		return append(dst, '\n')
+	}
+	empty := len(dst)
+	for _, c := range value { // reads U+FFFD for a byte that is not UTF-8
+		if c != 0 && c != '\r' && c != '\n' {
+			dst = utf8.AppendRune(dst, c)
+		}
+	}
+	if len(dst) == empty { // an empty id line would make the client forget its last id
+		return dst[:start]
+	}
+	return append(dst, '\n')
+}
+
+// isPlain reports whether s can be written as it is: ASCII without CR, LF, NUL.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || c == 0 || c == '\r' || c == '\n' {
+			return false
+		}
+	}
+	return true
+}
+
+// appendUTF8 appends b, with U+FFFD for each byte that is not UTF-8.
+func appendUTF8(dst, b []byte) []byte {
+	if utf8.Valid(b) {
+		return append(dst, b...)
+	}
+	for len(b) > 0 {
+		c, size := utf8.DecodeRune(b)
+		dst = utf8.AppendRune(dst, c)
+		b = b[size:]
+	}
+	return dst
+}
+
+// repairUTF8 returns b, or a repaired copy where b is not valid UTF-8. Within
+// JSON such bytes stand in strings only, so what was JSON stays JSON.
+func repairUTF8(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	return appendUTF8(nil, b)
+}
+
+// appendUUID appends the canonical form of id. (uuid.UUID.String allocates.)
+func appendUUID(dst []byte, id uuid.UUID) []byte {
+	var b [36]byte
+	hex.Encode(b[0:8], id[0:4])
+	b[8] = '-'
+	hex.Encode(b[9:13], id[4:6])
+	b[13] = '-'
+	hex.Encode(b[14:18], id[6:8])
+	b[18] = '-'
+	hex.Encode(b[19:23], id[8:10])
+	b[23] = '-'
+	hex.Encode(b[24:36], id[10:16])
+	return append(dst, b[:]...)
+}
+
+// The keys of the storage form.
+const (
+	keyID   = "event_id"
+	keyType = "event_type"
+	keyUser = "user_id"
+	keyData = "data"
+	keyTime = "occurred_at"
+)
+
+const (
+	microseconds = "2006-01-02T15:04:05.000000Z07:00"
+	nanoseconds  = "2006-01-02T15:04:05.000000000Z07:00"
+)
+
+// MarshalJSON returns the event in its storage form: an object with the keys
+// event_id, event_type, user_id, data and occurred_at, in this order. The time is
+// RFC 3339 in UTC with microseconds, or with nanoseconds where it has them.
+// [Registry.Decode] reads it.
+func (e *Event) MarshalJSON() ([]byte, error) {
+	if e.info == nil {
+		return nil, errors.New("event: a zero Event cannot be marshalled: events come from Kind.New and Registry.Decode")
+	}
+	layout := microseconds
+	if e.time.Nanosecond()%int(time.Microsecond) != 0 {
+		layout = nanoseconds
+	}
+	// Appended by hand: encoding/json would read the finished data once more,
+	// which costs more than all of this. 200 holds the keys, both ids and the time.
+	dst := make([]byte, 0, 200+len(e.info.Type)+len(e.data))
+	dst = append(dst, `{"`+keyID+`":"`...)
+	dst = appendUUID(dst, e.id)
+	dst = append(dst, `","`+keyType+`":"`...)
+	dst = append(dst, e.info.Type...)
+	dst = append(dst, `","`+keyUser+`":"`...)
+	dst = appendUUID(dst, e.user)
+	dst = append(dst, `","`+keyData+`":`...)
+	dst = append(dst, e.data...)
+	dst = append(dst, `,"`+keyTime+`":"`...)
+	dst = e.time.AppendFormat(dst, layout)
+	return append(dst, `"}`...), nil
+}
+
+// Decode reads an event from its storage form, which [Event.MarshalJSON] writes.
+// Unknown keys are ignored; of a key that appears twice the last counts.
+//
+// A key that is absent, or null where null is no value (data may be null), is an
+// error that wraps [ErrMissingField]; a type that the registry does not have, one
+// that wraps [ErrUnknownType]; anything else that is wrong, one that wraps
+// [ErrInvalidValue]. Decode may be given bytes from anywhere: it never panics,
+// and its errors do not repeat them, but for the beginning of an unknown type.
+//
+// Ids are read in the canonical form of 36 characters only, the event's must be
+// of version 7. The time may have any offset and is converted to UTC. The data is
+// compacted, and repaired where it is not UTF-8, but not compared with the Go
+// type of the kind's payload: [Kind.Payload] does that. b is not retained.
+func (r *Registry) Decode(b []byte) (*Event, error) {
+	// A map, not a struct: encoding/json matches the fields of a struct in any
+	// case, and could not tell null from absent.
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return nil, fmt.Errorf("%w: not JSON: %w", ErrInvalidValue, syntax)
+		}
+		return nil, fmt.Errorf("%w: not a JSON object", ErrInvalidValue)
+	}
+	if fields == nil { // null
+		return nil, fmt.Errorf("%w: not a JSON object", ErrInvalidValue)
+	}
+	for _, key := range []string{keyID, keyType, keyUser, keyData, keyTime} {
+		if value, ok := fields[key]; !ok || string(value) == "null" && key != keyData {
+			return nil, fmt.Errorf("%w: %s", ErrMissingField, key)
+		}
+	}
+
+	var e Event
+	t, err := decodeString(fields, keyType)
+	if err != nil {
+		return nil, err
+	}
+	if e.info, err = r.lookup(Type(t)); err != nil {
+		return nil, err
+	}
+	if e.id, err = decodeUUID(fields, keyID); err != nil {
+		return nil, err
+	}
+	if !isV7(e.id) {
+		return nil, fmt.Errorf("%w: %s: not a version 7 UUID", ErrInvalidValue, keyID)
+	}
+	if e.user, err = decodeUUID(fields, keyUser); err != nil {
+		return nil, err
+	}
+	if e.time, err = decodeTime(fields, keyTime); err != nil {
+		return nil, err
+	}
+	var data bytes.Buffer
+	if err := json.Compact(&data, fields[keyData]); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidValue, keyData, err)
+	}
+	e.data = slices.Clip(repairUTF8(data.Bytes()))
+	return &e, nil
+}
+
+func decodeString(fields map[string]json.RawMessage, key string) (string, error) {
+	var s string
+	if json.Unmarshal(fields[key], &s) != nil { // its error may repeat the value
+		return "", fmt.Errorf("%w: %s: not a JSON string", ErrInvalidValue, key)
+	}
+	return s, nil
+}
+
+func decodeUUID(fields map[string]json.RawMessage, key string) (uuid.UUID, error) {
+	s, err := decodeString(fields, key)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 { // Parse also reads urn:uuid:, braces and bare digits
+		return uuid.Nil, fmt.Errorf("%w: %s: not a UUID in its canonical form of 36 characters", ErrInvalidValue, key)
+	}
+	return id, nil
+}
+
+func decodeTime(fields map[string]json.RawMessage, key string) (time.Time, error) {
+	s, err := decodeString(fields, key)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	// Parse also reads an hour of one digit and a comma before the fraction.
+	if err != nil || s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		// Its own error would repeat the value.
+		return time.Time{}, fmt.Errorf("%w: %s: not a time as RFC 3339 writes it", ErrInvalidValue, key)
+	}
+	t = t.UTC()
+	if !writableYear(t) {
+		return time.Time{}, fmt.Errorf("%w: %s: in UTC the year is not within 0 to 9999", ErrInvalidValue, key)
+	}
+	return t, nil
+}
