@@ -1,0 +1,67 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+)
+
+// An Observer is told what happens in a hub. Every field may be nil. The
+// functions are called in the goroutine in which it happens, never under a
+// lock, and concurrently: they should be quick, and may call the hub.
+type Observer struct {
+	// Subscribed: a stream has opened.
+	Subscribed func(Stream)
+	// Ended: a stream has ended and released everything.
+	Ended func(Stream)
+	// Published: an event has been published, and this many sleeping streams
+	// were woken for it. (Streams that were awake find it by themselves, and
+	// concurrent broadcasts may be woken for by one of them.)
+	Published func(e *event.Event, woken int)
+	// Gap: a stream was told of a gap, "evicted" or "unknown".
+	Gap func(s Stream, reason string)
+}
+
+// A Stream describes an open or ended stream to the observer.
+type Stream struct {
+	User      uuid.UUID
+	SessionID string
+	Transport string // as in Request
+	Started   time.Time
+	Delivered uint64 // events handed out so far
+	Gaps      uint64 // gaps told so far
+	Reason    Reason // why it ended; empty while it is open
+}
+
+func (s *Subscription) info() Stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stream{
+		User:      s.session.User,
+		SessionID: s.session.ID,
+		Transport: s.transport,
+		Started:   s.started,
+		Delivered: s.delivered,
+		Gaps:      s.gaps,
+		Reason:    s.over,
+	}
+}
+
+// observeGaps counts and reports the gaps in a batch.
+func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
+	for _, m := range batch {
+		if m.Type() != TypeGap {
+			continue
+		}
+		reason := "evicted"
+		if &m.own.data[0] == &gapReasons.unknown[0] {
+			reason = "unknown"
+		}
+		h.counters.gap(reason)
+		if f := h.options.Observer.Gap; f != nil {
+			f(s.info(), reason)
+		}
+	}
+}

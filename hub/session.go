@@ -1,0 +1,47 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A Session is who listens, as the application's authenticator found it. It is
+// a plain value; the hub keeps a copy.
+type Session struct {
+	// User is whose events are heard. Required.
+	User uuid.UUID
+	// ID names the login that the stream belongs to, for RevokeSession. Empty
+	// means that only RevokeUser can end it.
+	ID string
+	// Expires is when the stream ends with reason [Expired]. Zero means never.
+	Expires time.Time
+	// Allowed is what this session may hear at all; a client's filter narrows
+	// it and never widens it. Required: the zero value would hear nothing and
+	// is refused, so that nobody forgets it. Use [Everything] for no limit.
+	Allowed Filter
+}
+
+// A Request asks for a subscription.
+type Request struct {
+	Session Session
+	// Filter is what this stream wants to hear, within Session.Allowed.
+	// Required, as Allowed is: [Everything] for all that is allowed.
+	Filter Filter
+	// After is the last id that the client has seen: an event's own, or a
+	// cursor. Empty means from now on. It may be anything at all: what cannot
+	// be placed opens the stream with a gap of reason "unknown".
+	After string
+	// Transport names who carries the stream, for Stats and the observer:
+	// "sse", "ws", or a name of your own.
+	Transport string
+	// Authenticated is when the session was looked up, or a moment before.
+	// Subscribe refuses it if the user or the session has been revoked since,
+	// and if it is older than a minute. Zero means now.
+	Authenticated time.Time
+	// Notify, if set, is called in place of a signal on Subscription.Ready: once
+	// for each time that a sleeping subscription is woken, by whoever woke it.
+	// It must not block and must not call into the hub; starting a goroutine
+	// is what it is for.
+	Notify func()
+}

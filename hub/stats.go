@@ -1,0 +1,79 @@
+package hub
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// Stats are a hub's numbers at one moment. Counts are since the hub was made.
+type Stats struct {
+	Streams   map[string]int    `json:"streams"`   // open now, by transport
+	Users     int               `json:"users"`     // who listen now
+	Published uint64            `json:"published"` // events; one to many users counts once
+	Delivered uint64            `json:"delivered"` // events handed out to streams
+	Gaps      map[string]uint64 `json:"gaps"`      // told to streams, by reason
+	Ended     map[Reason]uint64 `json:"ended"`     // streams, by reason
+	Retained  int               `json:"retained"`  // entries in all logs
+	Bytes     int64             `json:"bytes"`     // what they cost
+	Behind    uint64            `json:"behind"`    // publishes that the furthest stream has yet to look at; 0 if all sleep
+}
+
+// counters are what Stats cannot derive from the hub's present state.
+type counters struct {
+	published atomic.Uint64
+
+	mu        sync.Mutex
+	delivered uint64 // by streams that have ended
+	ended     map[Reason]uint64
+	gaps      map[string]uint64
+}
+
+func (c *counters) init() {
+	c.ended, c.gaps = map[Reason]uint64{}, map[string]uint64{}
+}
+
+func (c *counters) end(s *Subscription) {
+	info := s.info()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended[info.Reason]++
+	c.delivered += info.Delivered
+}
+
+func (c *counters) gap(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gaps[reason]++
+}
+
+// Stats returns the hub's numbers. It visits every stream, so it is for a
+// scrape every few seconds.
+func (h *Hub) Stats() Stats {
+	st := Stats{Streams: map[string]int{}, Published: h.counters.published.Load()}
+	h.counters.mu.Lock()
+	st.Delivered = h.counters.delivered
+	st.Ended = maps.Clone(h.counters.ended)
+	st.Gaps = maps.Clone(h.counters.gaps)
+	h.counters.mu.Unlock()
+
+	h.mu.Lock()
+	st.Retained = h.retained.count + h.ephemeral.count
+	st.Bytes = h.retained.bytes + h.ephemeral.bytes
+	h.mu.Unlock()
+
+	head := h.head.Load()
+	logs := map[*log]struct{}{}
+	h.index.each(func(s *Subscription) {
+		st.Streams[s.transport]++
+		logs[s.log] = struct{}{}
+		s.mu.Lock()
+		st.Delivered += s.delivered
+		if !s.asleep.Load() && s.position < head {
+			st.Behind = max(st.Behind, head-s.position)
+		}
+		s.mu.Unlock()
+	})
+	st.Users = len(logs)
+	return st
+}

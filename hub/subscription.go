@@ -1,0 +1,262 @@
+package hub
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/crier-go/crier/event"
+)
+
+// A Subscription is one reader of a user's events: a filter and a position in
+// the hub's order. It has no queue; Take reads from the hub's logs.
+//
+// One goroutine at a time may call Take; all other methods are safe for
+// concurrent use. Close it, or the hub keeps it for ever.
+type Subscription struct {
+	hub       *Hub
+	log       *log // the user's
+	session   Session
+	transport string
+	started   time.Time
+	slot      uint32 // in the hub's index
+	allowed   categorySet
+	notify    func()
+	ready     chan struct{} // nil if notify is set
+
+	// hears is the filter in force. Publishers look at it to see whom to wake.
+	hears atomic.Uint64
+	// asleep is set before the head is looked at for the last time, and cleared
+	// by whoever wakes the subscription: that one, and nobody else, signals.
+	asleep atomic.Bool
+	// poked is set by a Wake that found the subscription awake.
+	poked atomic.Bool
+
+	mu        sync.Mutex
+	position  position    // everything up to here has been taken
+	from      [4]position // and of each source, what lies behind this is wanted
+	pending   []*Message  // of the hub's own, to be taken first
+	over      Reason      // why it ended, once it has
+	draining  bool        // it ends when everything has been taken
+	closed    bool
+	abort     func()
+	expiry    *time.Timer
+	delivered uint64
+	gaps      uint64
+}
+
+// batchBytes bounds what one Take returns, unless a single message is larger.
+const batchBytes = 64 << 10
+
+// Take returns what is new: events and the hub's own messages, in the hub's
+// order, at most 64 KiB or one message. It appends to buf[:0], so that a
+// buffer can be used again. It never blocks.
+//
+// An empty result without an error means that there is nothing and that the
+// subscription now sleeps: the next thing to happen signals Ready, or calls
+// Request.Notify, exactly once. An error is the [Reason] for which the
+// subscription has ended; nothing follows it.
+func (s *Subscription) Take(buf []*Message) ([]*Message, error) {
+	batch, gaps, err := s.take(buf[:0])
+	if gaps > 0 {
+		s.hub.observeGaps(s, batch)
+	}
+	return batch, err
+}
+
+func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asleep.Store(false)
+	for {
+		if s.over != "" && !s.draining {
+			return nil, 0, s.over
+		}
+		buf = append(buf, s.pending...)
+		s.pending = nil
+		head := s.hub.head.Load()
+		batch, more := s.read(buf, head, batchBytes)
+		switch {
+		case len(batch) > 0:
+			return batch, s.count(batch), nil
+		case more:
+			continue
+		case s.draining:
+			s.draining = false // told: no later reason takes its place
+			return nil, 0, s.over
+		}
+		if s.sleep(head) {
+			return batch, 0, nil
+		}
+	}
+}
+
+// sleep puts the subscription to sleep, or reports false if there is something
+// to read after all. Under s.mu.
+func (s *Subscription) sleep(head position) bool {
+	s.asleep.Store(true)
+	s.hub.index.asleep(s)
+	if s.poked.Swap(false) && s.asleep.CompareAndSwap(true, false) {
+		s.signal()
+		return true
+	}
+	if s.hub.head.Load() == head || !s.behind(head) {
+		return true
+	}
+	// Something came in while we lay down. If its publisher has seen us lying,
+	// the signal is on its way and the next Take will read it.
+	return !s.asleep.CompareAndSwap(true, false)
+}
+
+// wakeUp signals a sleeping subscription, and reports whether it slept.
+func (s *Subscription) wakeUp() bool {
+	if s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {
+		s.signal()
+		return true
+	}
+	return false
+}
+
+func (s *Subscription) signal() {
+	if s.notify != nil {
+		s.notify()
+		return
+	}
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Wake signals Ready although nothing has been published: whoever runs a
+// stream has one thing to wait on, and lets its own timers come through it. A
+// Wake while the subscription is awake makes its next sleep end at once.
+func (s *Subscription) Wake() {
+	if s.wakeUp() {
+		return
+	}
+	s.poked.Store(true)
+	s.wakeUp()
+}
+
+// Ready returns the channel that is signalled when a sleeping subscription has
+// something to take. A signal may come without a reason. It is nil if the
+// request had a Notify.
+func (s *Subscription) Ready() <-chan struct{} { return s.ready }
+
+// Cursor returns the position up to which everything has been taken, as a
+// client may present it to resume. It moves past what is not for this
+// subscription, so that a filter that matches nothing for hours still resumes
+// without a gap.
+func (s *Subscription) Cursor() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending == nil && s.over == "" {
+		s.skip()
+	}
+	return s.hub.mint.cursor(s.position).String()
+}
+
+// skip moves the position up to the next thing to be taken. Under s.mu.
+func (s *Subscription) skip() {
+	head := s.hub.head.Load()
+	for {
+		before := s.position
+		if s.read(nil, head, 0); s.position == before {
+			return
+		}
+	}
+}
+
+// Session returns the session that the subscription was opened with.
+func (s *Subscription) Session() Session { return s.session }
+
+// SetFilter changes what the subscription hears, within what its session
+// allows. It holds for everything that has not been taken yet, and the next
+// Take begins with a message of [TypeFilter] that names the categories now
+// heard; of several changes between two Takes, with one for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
+func (s *Subscription) SetFilter(f Filter) error {
+	set, err := s.hub.compile(f)
+	if err != nil {
+		return err
+	}
+	set &= s.allowed
+	data, err := json.Marshal(struct {
+		Categories []event.Category `json:"categories"`
+	}{s.hub.kinds.names(set)})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.skip() // what was unwanted until now stays so
+	s.hears.Store(set)
+	if n := len(s.pending); n > 0 && s.pending[n-1].own.typ == TypeFilter {
+		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
+	}
+	s.pending = append(s.pending, newOwnMessage(s.hub.mint.cursor(s.position), TypeFilter, data))
+	s.mu.Unlock()
+	s.Wake()
+	return nil
+}
+
+// count adds a batch to the numbers, and returns how many gaps are in it.
+// Under s.mu.
+func (s *Subscription) count(batch []*Message) (gaps int) {
+	for _, m := range batch {
+		switch {
+		case m.event != nil:
+			s.delivered++
+		case m.own.typ == TypeGap:
+			gaps++
+		}
+	}
+	s.gaps += uint64(gaps)
+	return gaps
+}
+
+// End ends the subscription: Take returns the reason, at once, and what has
+// not been taken is left. The first reason stands. It is for who runs a
+// stream; RevokeUser and Shutdown call it themselves.
+func (s *Subscription) End(reason Reason) { s.end(reason, false) }
+
+func (s *Subscription) end(reason Reason, drain bool) {
+	s.mu.Lock()
+	switch {
+	case s.over == "":
+		s.over, s.draining = reason, drain
+	case s.draining && !drain: // more urgent than a shutdown
+		s.over, s.draining = reason, false
+	}
+	s.mu.Unlock()
+	s.Wake()
+}
+
+// OnAbort sets what unblocks a write to this stream's client. Shutdown calls
+// it, at most once and from any goroutine, for streams that have not ended by
+// the time its context is over.
+func (s *Subscription) OnAbort(f func()) {
+	s.mu.Lock()
+	s.abort = f
+	s.mu.Unlock()
+}
+
+// Close releases the subscription; its reason is [Gone] if it has not ended
+// otherwise. It closes nothing else, and may be called again.
+func (s *Subscription) Close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	if s.over == "" {
+		s.over = Gone
+	}
+	s.draining = false
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	s.mu.Unlock()
+	s.hub.detach(s)
+}
