@@ -1,0 +1,189 @@
+package transport
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub"
+)
+
+// An Acceptor decides which requests may open a stream, before a byte of it is
+// sent. A transport's handler has one. It is safe for concurrent use.
+type Acceptor struct {
+	hub     *hub.Hub
+	auth    Authenticator
+	name    string
+	options *Options // resolved
+}
+
+// NewAcceptor returns an acceptor for the transport of that name ("sse"). It
+// panics without an authenticator. Nil options mean the defaults.
+func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Acceptor {
+	if h == nil || auth == nil {
+		panic("transport: a handler needs a hub and an Authenticator; to let everybody in, say so in one")
+	}
+	return &Acceptor{hub: h, auth: auth, name: name, options: o.WithDefaults()}
+}
+
+// Options returns the options with their defaults in place. They must not be
+// modified.
+func (a *Acceptor) Options() *Options { return a.options }
+
+// Hub returns the hub that streams come from.
+func (a *Acceptor) Hub() *hub.Hub { return a.hub }
+
+// Accept checks a request and subscribes for it. If it returns nil, the
+// request has been answered: 403 for a foreign origin, 401 without a valid
+// session, 400 for an unknown category. Whoever gets a stream must call its
+// Serve, Start or Close.
+//
+// A request that is right, but that cannot be served now (too many streams,
+// shutting down, the authenticator failed for a reason of its own), gets a
+// stream too: one that only says so and ends. An error status would end an
+// EventSource for good.
+func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
+	s := &Stream{options: a.options}
+	req, err := a.check(w, r)
+	if err == nil {
+		req.Notify = s.notified
+		s.sub, err = a.hub.Subscribe(req)
+	}
+	var refusal *refusal
+	var reason hub.Reason
+	switch {
+	case err == nil:
+		if a.options.Recheck > 0 {
+			s.recheck = &recheck{auth: a.auth, request: r, user: req.Session.User}
+		}
+	case errors.As(err, &refusal):
+		refusal.write(w)
+		return nil
+	case errors.Is(err, hub.ErrClosed):
+		s.refused = hub.Shutdown
+	case errors.As(err, &reason):
+		s.refused = reason
+	default:
+		a.options.Logger.Error("crier: cannot tell whose stream this is", "error", err)
+		s.refused = hub.Unavailable
+	}
+	return s
+}
+
+// Check does what Accept does before it subscribes, and answers what must be
+// answered: it reports whether a stream would be opened. It is for HEAD.
+func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
+	_, err := a.check(w, r)
+	var refusal *refusal
+	if errors.As(err, &refusal) {
+		refusal.write(w)
+		return false
+	}
+	return true
+}
+
+func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
+	if err := a.checkOrigin(w, r); err != nil {
+		return hub.Request{}, err
+	}
+	// The time is taken first: what is revoked from here on is refused.
+	req := hub.Request{Authenticated: time.Now(), Transport: a.name, After: lastEventID(r)}
+	session, err := a.auth(r)
+	switch {
+	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
+		return req, &refusal{status: http.StatusNoContent}
+	case errors.Is(err, ErrUnauthenticated):
+		return req, &refusal{http.StatusUnauthorized, "no valid session: log in first"}
+	case err != nil:
+		return req, err
+	}
+	req.Session = session
+	req.Filter, err = a.filter(r)
+	return req, err
+}
+
+// lastEventID returns where the client wants to resume: the header that an
+// EventSource sends when it reconnects, or, since nobody can set headers on a
+// first connection or a WebSocket, the query. The hub treats it as hostile.
+func lastEventID(r *http.Request) string {
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		return id
+	}
+	q := r.URL.Query()
+	if id := q.Get("last_event_id"); id != "" {
+		return id
+	}
+	return q.Get("lastEventId")
+}
+
+// filter reads the categories that a client wants: ?categories=a,b and
+// ?categories=a&categories=b both; none at all means all.
+func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
+	values, ok := r.URL.Query()["categories"]
+	if !ok {
+		return hub.Everything(), nil
+	}
+	return ParseCategories(a.hub, strings.Split(strings.Join(values, ","), ","))
+}
+
+// ParseCategories turns names that came from a client into a filter. It fails
+// with a text for the client, which names the valid ones, if one is unknown or
+// if there is none.
+func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
+	valid := h.Registry().Categories()
+	var want []event.Category
+	for _, name := range names {
+		c := event.Category(strings.TrimSpace(name))
+		if !slices.Contains(valid, c) {
+			return hub.Filter{}, badCategories("unknown category", valid)
+		}
+		want = append(want, c)
+	}
+	if len(want) == 0 {
+		return hub.Filter{}, badCategories("no category", valid)
+	}
+	return hub.Categories(want...), nil
+}
+
+func badCategories(what string, valid []event.Category) error {
+	names := make([]string, len(valid))
+	for i, c := range valid {
+		names[i] = string(c)
+	}
+	return &refusal{http.StatusBadRequest, fmt.Sprintf("%s; valid categories are: %s", what, strings.Join(names, ", "))}
+}
+
+// A refusal is an answer in place of a stream.
+type refusal struct {
+	status  int
+	message string // for the client
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func (r *refusal) write(w http.ResponseWriter) {
+	if r.status == http.StatusNoContent {
+		w.WriteHeader(r.status)
+		return
+	}
+	WriteError(w, r.status, r.message)
+}
+
+// WriteError answers a request with a status and the body {"error":"..."}.
+func WriteError(w http.ResponseWriter, status int, message string) {
+	body, err := json.Marshal(map[string]string{"error": message})
+	if err != nil { // a string always marshals
+		panic(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(append(body, '\n'))
+}

@@ -1,0 +1,99 @@
+package transport
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+)
+
+// Options are what all transports have in common. The zero value of every
+// field means its default.
+type Options struct {
+	// Heartbeat is how often a connection is tried, and a client that hears
+	// nothing is told its position. Each stream jitters it by up to a fifth
+	// downwards. Keep it below the idle timeouts on the way (nginx: 60 s).
+	// Default 25 s.
+	Heartbeat time.Duration
+	// WriteTimeout is how long a write may make no progress before the client
+	// counts as slow; on WebSocket also how long a pong may take. Default 10 s.
+	WriteTimeout time.Duration
+	// Retry is how long clients are asked to wait before they connect again.
+	// Clients of a hub that shuts down are spread over 1 to 3 times as long,
+	// those that are shed for overload over 10 to 20 times. Default 3 s.
+	Retry time.Duration
+	// AllowedOrigins are the origins of other sites' pages that may open
+	// streams with this site's cookies, as "https://app.example.com". Pages of
+	// the same origin, and clients that are no browsers, always may. Default none.
+	AllowedOrigins []string
+	// Recheck is how often the Authenticator is asked again about an open
+	// stream, with the request that opened it. If it answers ErrUnauthenticated
+	// or another user, the stream ends as Revoked; if it fails otherwise, the
+	// stream stays. Default never.
+	Recheck time.Duration
+	// GoneStatus204 answers a request without a valid session with 204 in place
+	// of 401. Both stop an EventSource; 204 does so without an error in the
+	// browser's console.
+	GoneStatus204 bool
+	// Logger receives what an operator must know. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// WithDefaults returns a copy of o in which every zero is its default; o may
+// be nil. It panics on values that cannot work, naming them.
+func (o *Options) WithDefaults() *Options {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	for _, d := range [...]struct {
+		name  string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"Heartbeat", &r.Heartbeat, 25 * time.Second},
+		{"WriteTimeout", &r.WriteTimeout, 10 * time.Second},
+		{"Retry", &r.Retry, 3 * time.Second},
+		{"Recheck", &r.Recheck, 0},
+	} {
+		if *d.value < 0 {
+			panic(fmt.Sprintf("transport: Options.%s is %v; it must be positive, or zero for the default", d.name, *d.value))
+		}
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	for _, origin := range r.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			panic(fmt.Sprintf("transport: Options.AllowedOrigins has %q; an origin is scheme://host or scheme://host:port, with nothing behind", origin))
+		}
+	}
+	if r.Logger == nil {
+		r.Logger = slog.Default()
+	}
+	return &r
+}
+
+// beat returns how long until the next heartbeat.
+func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
+
+// retryAfter returns how long a client should wait that is sent away for a
+// reason. Where many are sent away together, they must not come back together.
+func (o *Options) retryAfter(reason hub.Reason) time.Duration {
+	switch reason {
+	case hub.Shutdown:
+		return o.Retry + spread(2*o.Retry)
+	case hub.Overloaded, hub.Unavailable:
+		return 10*o.Retry + spread(10*o.Retry)
+	}
+	return o.Retry
+}
+
+// spread returns a random duration below d, in whole milliseconds.
+func spread(d time.Duration) time.Duration {
+	return rand.N(max(d, time.Millisecond)).Truncate(time.Millisecond)
+}

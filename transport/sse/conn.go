@@ -1,0 +1,108 @@
+package sse
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport/internal/netwrite"
+)
+
+// A conn writes a stream through net/http.
+type conn struct {
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	timeout time.Duration
+	// http2 streams are reset by a deadline that passes while they are idle,
+	// so there it is taken back after each write.
+	http2   bool
+	headers bool // have been set
+	// chunk is how much is written under one deadline. net/http cannot go on
+	// after one has passed, so a client that once kept a write waiting gets
+	// small chunks: then a link that moves a few bytes still makes progress.
+	chunk int
+}
+
+const (
+	largeChunk = 64 << 10
+	smallChunk = 4 << 10
+)
+
+func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *conn {
+	return &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, chunk: largeChunk}
+}
+
+func (c *conn) Open(cursor string, retry time.Duration) error {
+	return c.write(appendOpening(nil, cursor, retry))
+}
+
+func (c *conn) Send(batch []*hub.Message) error {
+	if len(batch) == 1 {
+		return c.write(batch[0].Frame(encoding))
+	}
+	b := netwrite.Get()
+	defer netwrite.Put(b)
+	b.B = appendBatch(b.B, batch)
+	return c.write(b.B)
+}
+
+func (c *conn) Beat(cursor string) error {
+	if cursor == "" {
+		return nil // what was sent has kept the connection alive
+	}
+	return c.write(appendBeat(nil, cursor))
+}
+
+func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
+	return c.write(appendEnd(nil, reason, cursor, retry))
+}
+
+func (c *conn) Abort() { c.rc.SetWriteDeadline(time.Unix(1, 0)) }
+
+// write writes and flushes p.
+func (c *conn) write(p []byte) error {
+	if !c.headers {
+		c.headers = true
+		setHeaders(c.w.Header())
+		c.w.WriteHeader(http.StatusOK)
+	}
+	for len(p) > 0 {
+		n := min(len(p), c.chunk)
+		if err := c.writeChunk(p[:n]); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+func (c *conn) writeChunk(p []byte) error {
+	began := time.Now()
+	if err := c.setDeadline(began.Add(c.timeout)); err != nil {
+		return err
+	}
+	if _, err := c.w.Write(p); err != nil {
+		return err
+	}
+	if err := c.rc.Flush(); err != nil {
+		return err
+	}
+	c.chunk = largeChunk
+	if time.Since(began) > c.timeout/100 {
+		c.chunk = smallChunk
+	}
+	if c.http2 {
+		return c.setDeadline(time.Time{})
+	}
+	return nil
+}
+
+// setDeadline sets the write deadline where there is one to set: a writer
+// without deadlines goes on without.
+func (c *conn) setDeadline(t time.Time) error {
+	if err := c.rc.SetWriteDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+// Package sse serves a hub's streams as Server-Sent Events (WHATWG HTML,
+// section 9.2), which every browser reads with an EventSource:
+//
+//	http.Handle("GET /events", sse.NewHandler(hub, authenticate, nil))
+//
+//	new EventSource("/events").addEventListener("chat.message.posted", e => ...)
+//
+// A stream is an ordinary HTTP response: it works over HTTP/1.1 and HTTP/2,
+// through middleware that wraps the ResponseWriter (if the wrapper has an
+// Unwrap or a Flush method), under Server.WriteTimeout, and behind proxies.
+//
+// # What a client reads
+//
+// Every event has its id, its type and its JSON. Beside the application's, a
+// client may listen for stream.cursor (the opening one and heartbeats; they move
+// the last event id of a client that hears nothing else), stream.gap (events
+// were lost: {"reason":"evicted"} or {"reason":"unknown"}; read the state anew)
+// and stream.end ({"reason":"..."}).
+//
+// # What a client sends
+//
+// The Last-Event-ID header, or last_event_id in the query, resumes after that
+// id; categories=a,b in the query narrows what is heard.
+package sse
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+)
+
+// Options are the transport's options and those of SSE. The zero value of
+// every field means its default.
+type Options struct {
+	transport.Options
+	// Lean takes HTTP/1.1 connections over from net/http, for about a third of
+	// the memory of an idle stream and less CPU for each write. Middleware then
+	// sees a handler that returns at once, http.Server.Shutdown no longer
+	// waits for streams (transport.Shutdown does), and headers that middleware
+	// adds after the handler are not sent. Over HTTP/2, and where the
+	// connection cannot be taken over, the stream is served as without Lean.
+	Lean bool
+}
+
+type handler struct {
+	acceptor *transport.Acceptor
+	lean     bool
+}
+
+// NewHandler returns a handler that serves h's streams to those whom auth
+// knows. It panics if one of them is nil; nil options mean the defaults.
+//
+// GET opens a stream and HEAD answers its headers; other methods get 405, and
+// a request whose Accept header excludes text/event-stream gets 406. For what
+// else is refused, and how overload is answered, see transport.Acceptor.
+func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handler {
+	if o == nil {
+		o = &Options{}
+	}
+	return &handler{acceptor: transport.NewAcceptor(h, auth, "sse", &o.Options), lean: o.Lean}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		h.acceptor.Preflight(w, r)
+		return
+	default:
+		w.Header().Set("Allow", "GET, HEAD")
+		transport.WriteError(w, http.StatusMethodNotAllowed, "a stream is opened with GET")
+		return
+	}
+	if !accepts(r.Header.Values("Accept")) {
+		transport.WriteError(w, http.StatusNotAcceptable, "this is a stream of text/event-stream, which the Accept header excludes")
+		return
+	}
+	if r.Method == http.MethodHead {
+		if h.acceptor.Check(w, r) {
+			setHeaders(w.Header())
+			w.WriteHeader(http.StatusOK)
+		}
+		return
+	}
+	if !canFlush(w) {
+		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method")
+		transport.WriteError(w, http.StatusInternalServerError, "this server cannot stream: a ResponseWriter in the way cannot flush")
+		return
+	}
+	stream := h.acceptor.Accept(w, r)
+	if stream == nil {
+		return
+	}
+	timeout := h.acceptor.Options().WriteTimeout
+	if h.lean && r.ProtoMajor == 1 && r.ProtoMinor == 1 {
+		if c := takeOver(w, timeout); c != nil {
+			c.serve(stream)
+			return
+		}
+	}
+	stream.Serve(r.Context(), newConn(w, r, timeout))
+}
+
+func setHeaders(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache, no-transform") // no-transform: no compression on the way, which would buffer
+	h.Set("X-Accel-Buffering", "no")                 // nginx: pass on at once
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// accepts reports whether Accept headers leave room for text/event-stream.
+// Only what excludes it counts: many clients send none, or */*. (RFC 9110,
+// section 12.5.1: the most specific range decides, and q=0 excludes.)
+func accepts(headers []string) bool {
+	header := strings.ToLower(strings.Join(headers, ","))
+	if strings.TrimSpace(header) == "" {
+		return true
+	}
+	specificity := map[string]int{"*/*": 1, "text/*": 2, "text/event-stream": 3}
+	best, ok := 0, false
+	for part := range strings.SplitSeq(header, ",") {
+		mediaRange, params, _ := strings.Cut(part, ";")
+		if s := specificity[strings.TrimSpace(mediaRange)]; s > best {
+			best, ok = s, !zeroWeight(params)
+		}
+	}
+	return ok
+}
+
+// zeroWeight reports whether parameters say q=0, which means "not this".
+func zeroWeight(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if name == "q" && strings.Trim(value, "0.") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// canFlush reports whether http.ResponseController can flush w. Trying would
+// already send the headers.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		switch u := w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = u.Unwrap()
+		default:
+			return false
+		}
+	}
+}

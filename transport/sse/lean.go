@@ -1,0 +1,108 @@
+package sse
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/netwrite"
+)
+
+// A leanConn writes a stream straight to a connection that was taken over from
+// net/http. The response has no length and no chunks: it ends when the
+// connection does (RFC 9112, section 6.3).
+type leanConn struct {
+	net     net.Conn
+	timeout time.Duration
+	head    []byte // the response's head, until it is sent
+}
+
+// takeOver hijacks the connection behind w. It returns nil if that cannot be
+// done; then nothing has happened to w.
+func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
+	c, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil
+	}
+	var head bytes.Buffer
+	head.WriteString("HTTP/1.1 200 OK\r\n")
+	h := w.Header().Clone()
+	setHeaders(h)
+	h.Set("Connection", "close")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Del("Content-Length")
+	h.Del("Transfer-Encoding")
+	h.Write(&head)
+	head.WriteString("\r\n")
+	buf.Writer.Reset(nil) // let go of net/http's buffers
+	buf.Reader.Reset(nil)
+	c.SetDeadline(time.Time{})
+	return &leanConn{net: c, timeout: timeout, head: head.Bytes()}
+}
+
+// serve runs the stream. All that stays while it is idle is one small
+// goroutine that waits for the client to go away; it starts afresh because the
+// stack of the handler's own has grown.
+func (c *leanConn) serve(stream *transport.Stream) {
+	stream.Start(c)
+	go func() {
+		c.untilGone()
+		stream.End(hub.Gone)
+		c.net.Close()
+		stream.Close()
+	}()
+}
+
+// untilGone reads until the client hangs up. It has nothing to say, so what it
+// sends is thrown away, and more than a little ends the stream.
+func (c *leanConn) untilGone() {
+	buf := make([]byte, 64) // io.Copy would hold 8 KiB for each idle client
+	for range 1024 {
+		if _, err := c.net.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+func (c *leanConn) Open(cursor string, retry time.Duration) error {
+	return c.first(func(dst []byte) []byte { return appendOpening(dst, cursor, retry) })
+}
+
+// first writes the head and what comes first, in one write.
+func (c *leanConn) first(frame func([]byte) []byte) error {
+	p := frame(c.head)
+	c.head = nil
+	return netwrite.Write(c.net, p, c.timeout)
+}
+
+func (c *leanConn) Send(batch []*hub.Message) error {
+	if len(batch) == 1 {
+		return netwrite.Write(c.net, batch[0].Frame(encoding), c.timeout)
+	}
+	b := netwrite.Get()
+	defer netwrite.Put(b)
+	b.B = appendBatch(b.B, batch)
+	return netwrite.Write(c.net, b.B, c.timeout)
+}
+
+func (c *leanConn) Beat(cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	return netwrite.Write(c.net, appendBeat(nil, cursor), c.timeout)
+}
+
+// End also stops reading, upon which serve closes the connection.
+func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
+	err := c.first(func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
+	if tcp, ok := c.net.(interface{ CloseWrite() error }); ok {
+		tcp.CloseWrite() // the client reads to the end before it notices
+	}
+	c.net.SetReadDeadline(time.Now().Add(time.Second))
+	return err
+}
+
+func (c *leanConn) Abort() { c.net.Close() }

@@ -1,0 +1,125 @@
+package ws
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/netwrite"
+)
+
+// A conn is one WebSocket: the Conn that a stream writes to, and the loop that
+// reads what the client sends.
+type conn struct {
+	*wire
+	socket  *websocket.Conn // for reading
+	stream  *transport.Stream
+	handler *handler
+	limiter limiter
+}
+
+// noBuffers keeps gorilla from holding a write buffer for each connection: it
+// never writes messages here.
+var noBuffers = &sync.Pool{}
+
+func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
+	upgrader := websocket.Upgrader{
+		ReadBufferSize:  256, // most clients say nothing; longer messages just take more reads
+		WriteBufferPool: noBuffers,
+		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
+			transport.WriteError(w, status, err.Error())
+		},
+	}
+	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
+	// Not all of w.Header(): gorilla writes the handshake's own.
+	socket, err := upgrader.Upgrade(hj, r, http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{wire: hj.wire, socket: socket, handler: h}
+	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
+	socket.SetReadLimit(h.options.ReadLimit)
+	socket.SetPingHandler(c.onPing)
+	socket.SetPongHandler(c.onPong)
+	return c, nil
+}
+
+func (c *conn) Open(cursor string, retry time.Duration) error {
+	_, err := c.Write(appendOpening(nil, cursor, retry))
+	return err
+}
+
+func (c *conn) Send(batch []*hub.Message) error {
+	if len(batch) == 1 {
+		_, err := c.Write(batch[0].Frame(encoding))
+		return err
+	}
+	b := netwrite.Get()
+	defer netwrite.Put(b)
+	for _, m := range batch {
+		b.B = append(b.B, m.Frame(encoding)...)
+	}
+	_, err := c.Write(b.B)
+	return err
+}
+
+// Beat pings, also where there is traffic: what the kernel accepts for a
+// client that has vanished proves nothing. The client's answer is due from
+// when the ping has been sent.
+func (c *conn) Beat(cursor string) error {
+	var p []byte
+	if cursor != "" {
+		p = appendMessage(p, cursor, "stream.cursor", []byte("{}"))
+	}
+	if _, err := c.Write(appendPing(p)); err != nil {
+		return err
+	}
+	return c.expectWithin(c.timeout)
+}
+
+// closeGrace is how long the client is read on after a close has been sent: to
+// close TCP with unread bytes in it could destroy what it has yet to read.
+const closeGrace = time.Second
+
+// End says goodbye and closes.
+func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
+	b := netwrite.Get()
+	defer netwrite.Put(b)
+	b.B = appendEnd(b.B, reason, cursor, retry)
+	return c.close(b.B)
+}
+
+// close writes frames that end with a close frame. Together, so that nothing
+// comes between.
+func (c *conn) close(frames []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	err := netwrite.Write(c.Conn, frames, c.timeout)
+	c.Conn.SetReadDeadline(time.Now().Add(closeGrace))
+	return err
+}
+
+func (c *conn) Abort() { c.Conn.Close() }
+
+// expectWithin makes reading fail unless a pong comes in time. Once a close
+// has been sent, its own deadline stands.
+func (c *conn) expectWithin(d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	if d == 0 {
+		return c.Conn.SetReadDeadline(time.Time{})
+	}
+	return c.Conn.SetReadDeadline(time.Now().Add(d))
+}
