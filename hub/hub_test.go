@@ -198,7 +198,7 @@ func TestEphemeral(t *testing.T) {
 	for range ephemeralEvents + 1 {
 		publish(t, h, made(typing, alice, "x"))
 	}
-	if got := taken(t, s); len(got) != ephemeralEvents+2 || got[1] != gapEvicted {
+	if got := taken(t, s); len(got) != ephemeralEvents+2 || got[0] != gapEvicted {
 		t.Errorf("an overrun of ephemeral events: got %d, starting %q", len(got), got[:3])
 	}
 }

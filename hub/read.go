@@ -5,22 +5,31 @@ import "encoding/json"
 // A source is one of the four rings that a subscription reads: its user's
 // retained and ephemeral events, and everyone's.
 type source struct {
-	ring *ring
-	from position // what lies behind this has not been read
-	next uint64   // number of the first entry behind from
-	lost position // where a gap ends that lies before it; zero if there is none
+	ring *ring  // nil if there is nothing to read
+	next uint64 // number of the first entry that has not been read
 }
 
-// peek returns the position of the next thing in the source: the end of a gap,
-// or an entry. It is beyond any head if there is nothing.
+// peek returns the position of the next entry, or one beyond any head.
 func (c *source) peek() position {
-	if c.lost != 0 {
-		return c.lost
-	}
 	if c.ring != nil && c.next < c.ring.next {
 		return c.ring.at(c.next).position
 	}
 	return ^position(0)
+}
+
+// A merge reads several sources as one, by position: all publishes of a hub
+// have one order.
+type merge [4]source
+
+// first returns the source whose next entry is the oldest, and its position.
+func (g *merge) first() (*source, position) {
+	first, at := &g[0], g[0].peek()
+	for i := range g[1:] {
+		if p := g[i+1].peek(); p < at {
+			first, at = &g[i+1], p
+		}
+	}
+	return first, at
 }
 
 // scanAtOnce bounds how many entries are looked at while the logs are held.
@@ -30,10 +39,6 @@ const scanAtOnce = 1024
 // up to head, in order and as far as room, in bytes, allows. The position moves
 // behind what was appended, and past what is not wanted. It reports whether it
 // stopped for lack of room or time: what follows, follows in the next call.
-//
-// The four rings are merged by position, since all publishes of the hub have
-// one order. A gap stands where what was lost ends, so that a client that
-// resumes from its cursor misses nothing that was still there.
 //
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
@@ -48,45 +53,53 @@ func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Messa
 	everyone.mu.RLock()
 	defer everyone.mu.RUnlock()
 
-	var sources [4]source
+	var sources merge
+	var lost [4]position
 	for i, r := range s.rings() {
-		from := max(s.position, s.from[i])
-		if r.newest.Load() > from || r.lost > from {
-			sources[i] = source{ring: r, from: from, next: r.after(from), lost: r.lostAfter(from, hears)}
+		if from := max(s.position, s.from[i]); r.newest.Load() > from {
+			lost[i] = r.lostAfter(from, hears)
+			sources[i] = source{ring: r, next: r.after(max(from, lost[i]))}
 		}
 	}
-	for range scanAtOnce {
-		first, at := &sources[0], sources[0].peek()
-		for i := range sources[1:] {
-			if p := sources[i+1].peek(); p < at {
-				first, at = &sources[i+1], p
-			}
+	if lost != [4]position{} {
+		if room <= 0 {
+			return buf, true
 		}
+		buf = append(buf, s.passGap(lost, &sources, head))
+	}
+	for range scanAtOnce {
+		first, at := sources.first()
 		if at > head {
 			s.position = head
 			return buf, false
 		}
-		if first.lost != 0 {
-			if room <= 0 {
+		m := first.ring.at(first.next).message
+		if hears&(1<<m.category) != 0 {
+			if room <= 0 || len(buf) > 0 && m.size > room {
 				return buf, true
 			}
-			buf = s.appendGap(buf, at)
-			room -= buf[len(buf)-1].size
-			first.lost = 0
-		} else {
-			m := first.ring.at(first.next).message
-			if hears&(1<<m.category) != 0 {
-				if room <= 0 || len(buf) > 0 && m.size > room {
-					return buf, true
-				}
-				buf = append(buf, m)
-				room -= m.size
-			}
-			first.next++
+			buf = append(buf, m)
+			room -= m.size
 		}
+		first.next++
 		s.position = at
 	}
 	return buf, true
+}
+
+// passGap tells of what was lost in each source, and notes that it was told.
+//
+// The gap comes before everything that is still there behind the first event
+// that was lost; in another source, this may be older than the last one lost.
+// So the cursor after the gap stands right before the next entry, and whoever
+// is cut in between and resumes is told of the rest again.
+func (s *Subscription) passGap(lost [4]position, sources *merge, head position) *Message {
+	for i, p := range lost {
+		s.from[i] = max(s.from[i], p)
+	}
+	_, next := sources.first()
+	s.position = max(s.position, min(next-1, head))
+	return s.newGap(s.position, gapReasons.evicted)
 }
 
 // rings returns the rings that s reads; s.from goes with them.
@@ -103,17 +116,6 @@ func (s *Subscription) behind(p position) bool {
 		}
 	}
 	return false
-}
-
-// appendGap tells of a gap that ends at p. Gaps with nothing between them are
-// one.
-func (s *Subscription) appendGap(buf []*Message, p position) []*Message {
-	gap := s.newGap(p, gapReasons.evicted)
-	if n := len(buf); n > 0 && buf[n-1].own != nil && buf[n-1].own.typ == TypeGap {
-		buf[n-1] = gap
-		return buf
-	}
-	return append(buf, gap)
 }
 
 func (s *Subscription) newGap(p position, reason json.RawMessage) *Message {

@@ -1,0 +1,160 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+)
+
+// TestConcurrent publishes from several goroutines to readers that sleep, wake,
+// close and resume as fast as they can. Each must get all that is its own, once
+// and in one order; a lost wake-up would leave it asleep for ever.
+func TestConcurrent(t *testing.T) {
+	const publishers, readersPerUser, events = 4, 8, 2000
+	h := New(&kinds, &Options{UserEvents: 4 * publishers * events, BroadcastEvents: 4 * publishers * events, MaxEvent: 1 << 10, UserBytes: 1 << 30, Bytes: 1 << 33})
+	users := []uuid.UUID{{1}, {2}}
+
+	var readers sync.WaitGroup
+	start := h.Cursor()
+	heard := make([][]string, len(users)*readersPerUser)
+	for i := range heard {
+		readers.Go(func() { heard[i] = hear(t, h, users[i%len(users)], start, i%readersPerUser < 2) })
+	}
+	var publishing sync.WaitGroup
+	for p := range publishers {
+		publishing.Go(func() {
+			for n := range events {
+				var err error
+				switch e := made(note, users[n%2], fmt.Sprintf("%d/%d", p, n)); n % 4 {
+				case 0, 1:
+					err = h.Publish(context.Background(), e)
+				case 2:
+					err = h.PublishTo(context.Background(), e, users...)
+				case 3:
+					err = h.Broadcast(context.Background(), e)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	publishing.Wait()
+	if err := h.Broadcast(context.Background(), made(note, uuid.Nil, "end")); err != nil {
+		t.Fatal(err)
+	}
+	readers.Wait()
+	for i, got := range heard {
+		// Per publisher: 1000 of its own events come to a user by turns, 500 to both, 500 to all.
+		if want := publishers*events*3/4 + 1; len(got) != want {
+			t.Errorf("reader %d heard %d events, not %d", i, len(got), want)
+		}
+		if first := heard[i%len(users)]; !slices.Equal(got, first) {
+			t.Errorf("reader %d heard another order than reader %d of the same user", i, i%len(users))
+		}
+	}
+	sameOrder(t, heard[0], heard[1])
+}
+
+// hear reads until "end", closing and resuming from the last id now and then if
+// it is a restless reader.
+func hear(t *testing.T, h *Hub, user uuid.UUID, after string, restless bool) []string {
+	var got []string
+	var buf []*Message
+	var err error
+	for {
+		s := must(h.Subscribe(Request{Session: Session{User: user, Allowed: Everything()}, Filter: Everything(), After: after}))
+		for takes := 0; !restless || takes < 50; takes++ {
+			if buf, err = s.Take(buf); err != nil {
+				t.Error(err)
+				return got
+			}
+			if len(buf) == 0 {
+				select {
+				case <-s.Ready():
+				case <-time.After(20 * time.Second):
+					t.Errorf("asleep for ever after %d events; %+v", len(got), h.Stats())
+					return got
+				}
+			}
+			for _, m := range buf {
+				got = append(got, text(m))
+				after = m.ID().String()
+			}
+			if n := len(got); n > 0 && got[n-1] == "end" {
+				s.Close()
+				return got
+			}
+		}
+		s.Close()
+	}
+}
+
+// sameOrder checks that two users heard what both of them heard in one order.
+func sameOrder(t *testing.T, a, b []string) {
+	place := map[string]int{}
+	for i, e := range a {
+		place[e] = i
+	}
+	last := -1
+	for _, e := range b {
+		i, both := place[e]
+		if !both {
+			continue
+		}
+		if i < last {
+			t.Fatalf("%s came in another order to another user", e)
+		}
+		last = i
+	}
+}
+
+// TestConcurrentFilter wakes sleepers that hear different categories while
+// broadcasts of all categories race: the walk that puts a sleeper back must
+// not hide it from the next.
+func TestConcurrentFilter(t *testing.T) {
+	const rounds = 3000
+	h := New(&kinds, &Options{BroadcastEvents: 4 * rounds})
+	var readers, publishers sync.WaitGroup
+	for i := range 12 {
+		c := []event.Category{"notes", "alerts"}[i%2]
+		s := must(h.Subscribe(Request{Session: Session{User: uuid.UUID{byte(i + 1)}, Allowed: Everything()}, Filter: Categories(c)}))
+		readers.Go(func() {
+			defer s.Close()
+			for n := 0; n < rounds; {
+				batch, err := s.Take(nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n += len(batch)
+				if len(batch) == 0 {
+					select {
+					case <-s.Ready():
+					case <-time.After(20 * time.Second):
+						t.Errorf("reader of %s: asleep for ever after %d", c, n)
+						return
+					}
+				}
+			}
+		})
+	}
+	for _, k := range []event.Kind[string]{note, alert} {
+		publishers.Go(func() {
+			for range rounds {
+				if err := h.Broadcast(context.Background(), made(k, uuid.Nil, "x")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	publishers.Wait()
+	readers.Wait()
+}
