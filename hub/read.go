@@ -2,34 +2,28 @@ package hub
 
 import "encoding/json"
 
-// A source is one of the four rings that a subscription reads: its user's
-// retained and ephemeral events, and everyone's.
+// A source is one of the rings that a subscription reads.
 type source struct {
-	ring *ring  // nil if there is nothing to read
+	ring *ring
 	next uint64 // number of the first entry that has not been read
-}
-
-// peek returns the position of the next entry, or one beyond any head.
-func (c *source) peek() position {
-	if c.ring != nil && c.next < c.ring.next {
-		return c.ring.at(c.next).position
-	}
-	return ^position(0)
 }
 
 // A merge reads several sources as one, by position: all publishes of a hub
 // have one order.
-type merge [4]source
+type merge []source
 
-// first returns the source whose next entry is the oldest, and its position.
-func (g *merge) first() (*source, position) {
-	first, at := &g[0], g[0].peek()
-	for i := range g[1:] {
-		if p := g[i+1].peek(); p < at {
-			first, at = &g[i+1], p
+// first returns the source whose next entry is the oldest, and its position:
+// one beyond any head if there is none.
+func (g merge) first() (oldest *source, at position) {
+	at = ^position(0)
+	for i := range g {
+		if c := &g[i]; c.next < c.ring.next {
+			if p := c.ring.at(c.next).position; p < at {
+				oldest, at = c, p
+			}
 		}
 	}
-	return first, at
+	return oldest, at
 }
 
 // scanAtOnce bounds how many entries are looked at while the logs are held.
@@ -42,30 +36,35 @@ const scanAtOnce = 1024
 //
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
-	if !s.behind(s.position) {
-		s.position = head
-		return buf, false
+	rings := s.rings()
+	var news [4]bool
+	for i, r := range rings {
+		news[i] = r.newest.Load() > max(s.position, s.from[i])
 	}
-	hears := s.hears.Load()
-	user, everyone := s.log, s.hub.everyone
-	user.mu.RLock()
-	defer user.mu.RUnlock()
-	everyone.mu.RLock()
-	defer everyone.mu.RUnlock()
+	if news[0] || news[1] { // most often one of the two logs has nothing
+		s.log.mu.RLock()
+		defer s.log.mu.RUnlock()
+	}
+	if news[2] || news[3] {
+		s.hub.everyone.mu.RLock()
+		defer s.hub.everyone.mu.RUnlock()
+	}
 
-	var sources merge
+	hears := s.hears.Load()
 	var lost [4]position
-	for i, r := range s.rings() {
-		if from := max(s.position, s.from[i]); r.newest.Load() > from {
+	sources := make(merge, 0, len(rings))
+	for i, r := range rings {
+		if news[i] {
+			from := max(s.position, s.from[i])
 			lost[i] = r.lostAfter(from, hears)
-			sources[i] = source{ring: r, next: r.after(max(from, lost[i]))}
+			sources = append(sources, source{ring: r, next: r.after(max(from, lost[i]))})
 		}
 	}
 	if lost != [4]position{} {
 		if room <= 0 {
 			return buf, true
 		}
-		buf = append(buf, s.passGap(lost, &sources, head))
+		buf = append(buf, s.passGap(lost, sources, head))
 	}
 	for range scanAtOnce {
 		first, at := sources.first()
@@ -93,7 +92,7 @@ func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Messa
 // that was lost; in another source, this may be older than the last one lost.
 // So the cursor after the gap stands right before the next entry, and whoever
 // is cut in between and resumes is told of the rest again.
-func (s *Subscription) passGap(lost [4]position, sources *merge, head position) *Message {
+func (s *Subscription) passGap(lost [4]position, sources merge, head position) *Message {
 	for i, p := range lost {
 		s.from[i] = max(s.from[i], p)
 	}
@@ -102,7 +101,8 @@ func (s *Subscription) passGap(lost [4]position, sources *merge, head position) 
 	return s.newGap(s.position, gapReasons.evicted)
 }
 
-// rings returns the rings that s reads; s.from goes with them.
+// rings returns the rings that s reads, its user's and everyone's, retained and
+// ephemeral; s.from goes with them.
 func (s *Subscription) rings() [4]*ring {
 	return [4]*ring{&s.log.retained, &s.log.ephemeral, &s.hub.everyone.retained, &s.hub.everyone.ephemeral}
 }

@@ -14,36 +14,41 @@ import (
 //
 // One goroutine at a time may call Take; all other methods are safe for
 // concurrent use. Close it, or the hub keeps it for ever.
+//
+// The fields stand in the order in which they are used, since a hub's sleepers
+// are cold memory: what a publisher touches to wake one, what the reader then
+// touches, and the rest.
 type Subscription struct {
-	hub       *Hub
-	log       *log // the user's
-	session   Session
-	transport string
-	started   time.Time
-	slot      uint32 // in the hub's index
-	allowed   categorySet
-	notify    func()
-	ready     chan struct{} // nil if notify is set
-
 	// hears is the filter in force. Publishers look at it to see whom to wake.
 	hears atomic.Uint64
 	// asleep is set before the head is looked at for the last time, and cleared
 	// by whoever wakes the subscription: that one, and nobody else, signals.
 	asleep atomic.Bool
 	// poked is set by a Wake that found the subscription awake.
-	poked atomic.Bool
+	poked  atomic.Bool
+	slot   uint32        // in the hub's index
+	notify func()        // Request.Notify
+	ready  chan struct{} // nil if notify is set
+
+	hub *Hub
+	log *log // the user's
 
 	mu        sync.Mutex
+	draining  bool        // it ends when everything has been taken
+	closed    bool        // Close has been called
 	position  position    // everything up to here has been taken
 	from      [4]position // and of each source, what lies behind this is wanted
-	pending   []*Message  // of the hub's own, to be taken first
 	over      Reason      // why it ended, once it has
-	draining  bool        // it ends when everything has been taken
-	closed    bool
-	abort     func()
-	expiry    *time.Timer
+	pending   []*Message  // of the hub's own, to be taken first
 	delivered uint64
 	gaps      uint64
+	abort     func()
+	expiry    *time.Timer
+
+	session   Session
+	transport string
+	started   time.Time
+	allowed   categorySet
 }
 
 // batchBytes bounds what one Take returns, unless a single message is larger.
