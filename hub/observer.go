@@ -22,6 +22,19 @@ type Observer struct {
 	Published func(e *event.Event, woken int)
 	// Gap: a stream was told of a gap, "evicted" or "unknown".
 	Gap func(s Stream, reason string)
+	// Error: something failed that no caller could be told of. Without it,
+	// Options.Logger is.
+	Error func(error)
+}
+
+// Report tells the observer, or else the logger, of a failure that is nobody's
+// to handle. It is for packages around the hub, such as bridge.
+func (h *Hub) Report(err error) {
+	if f := h.options.Observer.Error; f != nil {
+		f(err)
+		return
+	}
+	h.options.Logger.Error("crier", "error", err)
 }
 
 // A Stream describes an open or ended stream to the observer.

@@ -43,8 +43,8 @@ type Options struct {
 	Streams int
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
-	// Logger receives what an operator must know and no Observer hears:
-	// currently errors only. Default slog.Default().
+	// Logger receives errors that no Observer.Error hears. Default
+	// slog.Default().
 	Logger *slog.Logger
 }
 
