@@ -116,6 +116,51 @@ func sameOrder(t *testing.T, a, b []string) {
 	}
 }
 
+// TestPingPong publishes the next event as soon as the last has been taken, and
+// then waits: a wake-up that is lost while the reader lies down is made up for
+// by no other.
+func TestPingPong(t *testing.T) {
+	const rounds = 20_000
+	h := New(&kinds, nil)
+	s := must(h.Subscribe(request(alice, "")))
+	taken := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer s.Close()
+		for {
+			batch, err := s.Take(nil)
+			if err != nil {
+				return
+			}
+			if len(batch) == 0 {
+				<-s.Ready()
+			}
+			for range batch {
+				taken <- struct{}{}
+			}
+		}
+	})
+	for n := range rounds {
+		if e := made(note, alice, "x"); n%2 == 0 {
+			publish(t, h, e)
+		} else {
+			broadcast(t, h, e)
+		}
+		select {
+		case <-taken:
+		case <-time.After(10 * time.Second):
+			t.Errorf("asleep for ever after %d events", n)
+			s.Wake()
+			<-taken
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	s.End(Gone)
+	reader.Wait()
+}
+
 // TestConcurrentFilter wakes sleepers that hear different categories while
 // broadcasts of all categories race: the walk that puts a sleeper back must
 // not hide it from the next.

@@ -1,0 +1,181 @@
+package hub
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+func request(user uuid.UUID, session string) Request {
+	return Request{Session: Session{User: user, ID: session, Allowed: Everything()}, Filter: Everything()}
+}
+
+func TestRevoke(t *testing.T) {
+	h := New(&kinds, nil)
+	open := func(user uuid.UUID, session string) *Subscription {
+		s := must(h.Subscribe(request(user, session)))
+		t.Cleanup(s.Close)
+		return s
+	}
+	laptop, phone, other := open(alice, "laptop"), open(alice, "phone"), open(bob, "laptop")
+	if n := h.RevokeSession(alice, "laptop"); n != 1 {
+		t.Errorf("%d streams of the session ended", n)
+	}
+	if n := h.RevokeSession(alice, "laptop") + h.RevokeSession(alice, "") + h.RevokeSession(uuid.New(), "laptop"); n != 0 {
+		t.Errorf("%d streams ended that were over, or are not the session's", n)
+	}
+	publish(t, h, made(note, alice, "1"))
+	broadcast(t, h, made(note, alice, "2"))
+	expect(t, taken(t, laptop), Revoked.Error())
+	expect(t, taken(t, phone), "1", "2")
+	expect(t, taken(t, other), "2")
+	if n := h.RevokeUser(alice); n != 1 {
+		t.Errorf("%d streams of the user ended", n)
+	}
+	expect(t, taken(t, phone), Revoked.Error())
+}
+
+// A request that was authenticated before a revocation must not subscribe
+// after it; nor one that was authenticated so long ago that nobody remembers.
+func TestRevokeBeforeSubscribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(&kinds, nil)
+		subscribe := func(authenticated time.Time, session string) error {
+			r := request(alice, session)
+			r.Authenticated = authenticated
+			s, err := h.Subscribe(r)
+			if err == nil {
+				s.Close()
+			}
+			return err
+		}
+		for range 3 { // the records turn over in between
+			before := time.Now()
+			h.RevokeSession(alice, "laptop")
+			time.Sleep(59 * time.Second)
+			if err := subscribe(before, "laptop"); err != error(Revoked) {
+				t.Errorf("authenticated before the revocation: %v", err)
+			}
+			if err := subscribe(before, "phone"); err != nil {
+				t.Errorf("another session: %v", err)
+			}
+			if err := subscribe(time.Time{}, "laptop"); err != nil {
+				t.Errorf("authenticated now: %v", err)
+			}
+			time.Sleep(2 * time.Second)
+			if err := subscribe(before, "phone"); err != error(Unavailable) {
+				t.Errorf("authenticated over a minute ago: %v", err)
+			}
+			time.Sleep(time.Hour)
+		}
+		if n := len(h.revocations.now) + len(h.revocations.past); n > 1 {
+			t.Errorf("%d revocations are remembered after an hour", n)
+		}
+	})
+}
+
+// However a revocation and a subscription interleave, the stream is over when
+// both have returned.
+func TestRevokeRace(t *testing.T) {
+	h := New(&kinds, nil)
+	for range 5000 {
+		r := request(alice, "laptop")
+		r.Authenticated = time.Now()
+		var both sync.WaitGroup
+		var s *Subscription
+		var err error
+		both.Go(func() { s, err = h.Subscribe(r) })
+		both.Go(func() { h.RevokeSession(alice, "laptop") })
+		both.Wait()
+		if err == nil {
+			_, err = s.Take(nil)
+			s.Close()
+		}
+		if !errors.Is(err, Revoked) {
+			t.Fatalf("the stream goes on after the revocation: %v", err)
+		}
+	}
+}
+
+// The same at the one point where it matters: the request is on its way into
+// the hub when the revocation comes and finds no stream yet.
+func TestRevokeWhileSubscribing(t *testing.T) {
+	h := New(&kinds, nil)
+	h.mu.Lock() // holds the subscription up before it can be found
+	result := make(chan error)
+	go func() {
+		_, err := h.Subscribe(request(alice, "laptop"))
+		result <- err
+	}()
+	for h.users.lookup(alice) == nil {
+		runtime.Gosched()
+	}
+	h.RevokeSession(alice, "laptop")
+	h.mu.Unlock()
+	if err := <-result; err != error(Revoked) {
+		t.Errorf("the stream goes on after the revocation: %v", err)
+	}
+}
+
+func TestExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(&kinds, nil)
+		r := request(alice, "")
+		r.Session.Expires = time.Now().Add(time.Minute)
+		s := must(h.Subscribe(r))
+		defer s.Close()
+		expect(t, taken(t, s))
+		began := time.Now()
+		<-s.Ready()
+		if late := time.Since(began) - time.Minute; late < 0 || late > time.Second {
+			t.Errorf("woken %v after the session had expired", late)
+		}
+		expect(t, taken(t, s), Expired.Error())
+		if _, err := h.Subscribe(r); err != error(Expired) {
+			t.Errorf("an expired session subscribes: %v", err)
+		}
+	})
+}
+
+func TestStreamLimits(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3})
+	a, b := must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2")))
+	if _, err := h.Subscribe(request(alice, "3")); err != error(Overloaded) {
+		t.Errorf("a user's third: %v", err)
+	}
+	must(h.Subscribe(request(bob, "4"))).Close()
+	c := must(h.Subscribe(request(bob, "4")))
+	if _, err := h.Subscribe(request(uuid.New(), "5")); err != error(Overloaded) {
+		t.Errorf("the hub's fourth: %v", err)
+	}
+	for _, s := range []*Subscription{a, b, c} {
+		s.Close()
+	}
+	if n := len(h.users.logs); n != 0 {
+		t.Errorf("%d logs for nobody", n)
+	}
+}
+
+// Three tabs and a limit of two: the newest tab pushes out the oldest, which
+// comes back with its last id and is refused. So it settles.
+func TestCloseOldestSettles(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 2, CloseOldest: true})
+	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(request(alice, "3")))}
+	expect(t, taken(t, tabs[0]), Overloaded.Error())
+	expect(t, taken(t, tabs[1]))
+	again := request(alice, "1")
+	again.After = tabs[0].Cursor()
+	if _, err := h.Subscribe(again); err != error(Overloaded) {
+		t.Errorf("the oldest tab pushed another one out: %v", err)
+	}
+	expect(t, taken(t, tabs[1]))
+	expect(t, taken(t, tabs[2]))
+	for _, s := range tabs {
+		s.Close()
+	}
+}

@@ -1,0 +1,151 @@
+package proof
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A mutant is a library that is broken in one place. It exists only while its
+// test is compiled, by way of go test's -overlay.
+type mutant struct {
+	name     string
+	file     string // below the module's root
+	old, new string // old stands in the file exactly once
+	pkg, run string // the test that must notice
+	notices  string // and how, a regular expression over its output
+}
+
+var mutants = []mutant{
+	{
+		name: "resume off by one: an event is lost",
+		file: "hub/cursor.go",
+		old:  "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p}", new: "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p + 1}",
+		pkg: "./hub", run: "TestModel", notices: "lost without a word",
+	},
+	{
+		name: "resume off by one: an event is doubled",
+		file: "hub/cursor.go",
+		old:  "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p}", new: "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p - 1}",
+		pkg: "./hub", run: "TestModel", notices: "doubled, out of order|false gap",
+	},
+	{
+		name: "a gap is not told",
+		file: "hub/read.go",
+		old:  "if lost != [4]position{} {", new: "if false && lost != [4]position{} {",
+		pkg: "./hub", run: "TestModel", notices: "lost without a word",
+	},
+	{
+		name: "gaps are not told by category",
+		file: "hub/log.go",
+		old:  "for set := wanted; set != 0", new: "lost = max(lost, r.lost)\n\tfor set := wanted; set != 0",
+		pkg: "./hub", run: "TestModel", notices: "false gap",
+	},
+	{
+		name: "the floor of a new log is forgotten",
+		file: "hub/index.go",
+		old:  "l.retained.floor = h.floor.Load()", new: "l.retained.floor = 0",
+		pkg: "./hub", run: "TestModel", notices: "lost without a word",
+	},
+	{
+		name: "the head is not looked at again before sleeping",
+		file: "hub/subscription.go",
+		old:  "if s.hub.head.Load() == head || !s.behind(head) {", new: "if true {",
+		pkg: "./hub", run: "TestPingPong", notices: "asleep for ever",
+	},
+	{
+		name: "two heads",
+		file: "hub/read.go",
+		old:  "if at > head {", new: "if at == ^position(0) {",
+		pkg: "./hub", run: "TestConcurrent", notices: "heard .* events, not|another order",
+	},
+	{
+		name: "the head moves before the log",
+		file: "hub/publish.go",
+		old:  "\th.append(h.everyone, p, m)\n\th.head.Store(p)\n", new: "\th.head.Store(p)\n\th.append(h.everyone, p, m)\n",
+		pkg: "./hub", run: "TestConcurrent", notices: "heard .* events, not|asleep for ever|another order",
+	},
+	{
+		name: "a sleeper that hears other categories is not put back",
+		file: "hub/index.go",
+		old:  "if back != 0 {", new: "if false {",
+		pkg: "./hub", run: "TestModel", notices: "was to be: true",
+	},
+	{
+		name: "a revocation is checked before the stream can be found",
+		file: "hub/subscribe.go",
+		old:  "\tif err := h.admit(s, r.After); err != nil {\n\t\treturn nil, err\n\t}\n",
+		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(s, r.After); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
+		pkg:  "./hub", run: "TestRevokeWhileSubscribing", notices: "goes on after the revocation",
+	},
+	{
+		name: "a client widens its filter",
+		file: "hub/subscription.go",
+		old:  "set &= s.allowed", new: "_ = s.allowed",
+		pkg: "./hub", run: "TestModel|TestSetFilter", notices: "not meant for this stream|not allowed",
+	},
+	{
+		name: "an id is looked up in somebody else's log",
+		file: "hub/cursor.go",
+		old:  "if p, ok := h.everyone.find(id); ok {", new: "for _, other := range h.users.logs {\n\t\t\tif p, ok := other.find(id); ok {\n\t\t\t\treturn start{after: p}\n\t\t\t}\n\t\t}\n\t\tif p, ok := h.everyone.find(id); ok {",
+		pkg: "./hub", run: "TestResume", notices: "another_user",
+	},
+	{
+		name: "an ephemeral event pushes out a retained one",
+		file: "hub/log.go",
+		old:  "if ephemeral {\n\t\treturn &l.ephemeral", new: "if ephemeral && false {\n\t\treturn &l.ephemeral",
+		pkg: "./hub", run: "TestEphemeral|TestModel", notices: "FAIL",
+	},
+}
+
+// TestMutants breaks the library in one place after the other, and expects the
+// test that is there for it to fail, and to say why.
+func TestMutants(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants {
+		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
+			file := filepath.Join(root, m.file)
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), m.old); n != 1 {
+				t.Fatalf("%s has the place to break %d times; this mutant needs to be written anew", m.file, n)
+			}
+			dir := t.TempDir()
+			broken := filepath.Join(dir, "broken.go")
+			write(t, broken, []byte(strings.Replace(string(source), m.old, m.new, 1)))
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: broken}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "overlay.json"), overlay)
+
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-count=1", "-timeout=60s", "-run", m.run, m.pkg)
+			cmd.Dir = root
+			out, err := cmd.CombinedOutput()
+			switch {
+			case err == nil:
+				t.Errorf("%s %s does not notice", m.pkg, m.run)
+			case strings.Contains(string(out), "[build failed]"):
+				t.Errorf("the mutant does not compile:\n%s", out)
+			case !regexp.MustCompile(m.notices).Match(out):
+				t.Errorf("it fails, but not with %q:\n%s", m.notices, out)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
