@@ -50,6 +50,19 @@ func (m mint) position(id uuid.UUID) (position, bool) {
 	return binary.BigEndian.Uint64(id[8:]) &^ (3 << 62), true
 }
 
+// nowhere returns a cursor that place answers with the same unknown start. A
+// client holds it from the opening of its stream until it has been told of the
+// gap: if it is cut in between, it must be told again.
+func (m mint) nowhere(s start) uuid.UUID {
+	if s.retained {
+		return mint{incarnation: [8]byte{6: 0x80}}.cursor(0) // of a hub that never was
+	}
+	return m.cursor(lastPosition)
+}
+
+// lastPosition is beyond every head.
+const lastPosition position = 1<<62 - 1
+
 // A start is where a subscription begins to read.
 type start struct {
 	after    position // read what lies behind this

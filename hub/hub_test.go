@@ -297,3 +297,20 @@ func TestNothingCostsNothing(t *testing.T) {
 		t.Errorf("%d logs for %d entries; %+v", len(h.users.logs), st.Retained, st)
 	}
 }
+
+// A client that is cut after the opening cursor, and before it has heard of
+// the gap, must hear of it when it comes back.
+func TestUnknownIsToldAgain(t *testing.T) {
+	h := New(&kinds, nil)
+	publish(t, h, made(note, alice, "1"))
+	for after, want := range map[string][]string{
+		"garbage":                    {gapUnknown},
+		newMint().cursor(9).String(): {gapUnknown, "1"},
+	} {
+		opening := subscribed(t, h, alice, after).Cursor()
+		expect(t, taken(t, subscribed(t, h, alice, opening)), want...)
+		s := subscribed(t, h, alice, opening)
+		expect(t, taken(t, s), want...)
+		expect(t, taken(t, subscribed(t, h, alice, s.Cursor())))
+	}
+}

@@ -402,6 +402,9 @@ func (m *model) place(user uuid.UUID, after string, head position) start {
 		return start{after: head, unknown: true}
 	case id.Version() == 8:
 		p, ours := m.hub.mint.position(id)
+		if ours && p > head {
+			return start{after: head, unknown: true}
+		}
 		return start{after: p, unknown: !ours, retained: !ours}
 	}
 	for _, f := range m.history {
@@ -439,9 +442,12 @@ func (m *model) settle(s *modelStream) {
 }
 
 func (m *model) cursor(s *modelStream) {
-	m.ids = append(m.ids, s.Cursor())
+	cursor := s.Cursor()
+	m.ids = append(m.ids, cursor)
 	if !s.unknown {
 		m.settle(s)
+	} else if again := m.place(s.user, cursor, m.hub.head.Load()); !again.unknown {
+		m.errorf("a client that was not told of an unknown gap yet holds a cursor that is not unknown")
 	}
 }
 

@@ -104,7 +104,7 @@ func (h *Hub) admit(s *Subscription, after string) error {
 		s.position = min(lostUser, lostEveryone)
 		s.from[0], s.from[2] = lostUser, lostEveryone
 	}
-	if st.unknown {
+	if s.start = st; st.unknown {
 		s.pending = append(s.pending, s.newGap(s.position, gapReasons.unknown))
 	}
 	s.mu.Unlock()

@@ -38,6 +38,7 @@ type Subscription struct {
 	closed    bool        // Close has been called
 	position  position    // everything up to here has been taken
 	from      [4]position // and of each source, what lies behind this is wanted
+	start     start       // where it began, until a gap of an unknown id has been taken; else zero
 	over      Reason      // why it ended, once it has
 	pending   []*Message  // of the hub's own, to be taken first
 	delivered uint64
@@ -79,7 +80,7 @@ func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err err
 			return nil, 0, s.over
 		}
 		buf = append(buf, s.pending...)
-		s.pending = nil
+		s.pending, s.start = nil, start{}
 		head := s.hub.head.Load()
 		batch, more := s.read(buf, head, batchBytes)
 		switch {
@@ -157,6 +158,9 @@ func (s *Subscription) Ready() <-chan struct{} { return s.ready }
 func (s *Subscription) Cursor() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.start.unknown {
+		return s.hub.mint.nowhere(s.start).String()
+	}
 	if s.pending == nil && s.over == "" {
 		s.skip()
 	}
