@@ -1,0 +1,62 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/sse"
+	"github.com/crier-go/crier/transport/ws"
+)
+
+// A server is the chat: a hub, and what an application has around it.
+type server struct {
+	hub      *hub.Hub
+	signer   signer
+	people   people
+	history  history
+	presence *presence
+	log      *slog.Logger
+}
+
+func newServer(key []byte, log *slog.Logger) *server {
+	s := &server{signer: signer{key}, log: log}
+	s.presence = newPresence(grace, s.announce)
+	s.hub = hub.New(&registry, &hub.Options{
+		Logger: log,
+		Observer: &hub.Observer{
+			Subscribed: func(st hub.Stream) { s.presence.began(st.User) },
+			Ended:      func(st hub.Stream) { s.presence.ended(st.User) },
+		},
+	})
+	return s
+}
+
+// handler returns everything that the chat answers.
+func (s *server) handler() http.Handler {
+	options := transport.Options{Logger: s.log}
+	mux := http.NewServeMux()
+	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Options: options}))
+	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Options: options, OnMessage: s.receive}))
+
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /state", s.loggedIn(s.state))
+	mux.HandleFunc("GET /static/{file}", s.static)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.HandleFunc("POST /messages", s.loggedIn(s.postMessage))
+	mux.HandleFunc("POST /typing", s.loggedIn(s.postTyping))
+	// For monitoring, which has no session; there is nothing personal in them.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.hub.Stats()) })
+
+	// Other sites' pages may not post with this site's cookie. (Streams are
+	// GETs; the transports look at the origin themselves.)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, problem{http.StatusForbidden, "Only this site's own pages may do that."})
+	}))
+	return withHeaders(protection.Handler(mux))
+}

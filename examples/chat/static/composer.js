@@ -1,0 +1,75 @@
+// The composer: writing, sending, and telling others that somebody types.
+
+import { $ } from './dom.js';
+
+const MAX_BYTES = 4096;     // the server's bound on a message
+const TYPING_EVERY = 2000;  // ms between two signs of typing
+
+export class Composer {
+  #send;
+  #typing;
+  #key = null;
+  #drafts = new Map(); // conversation key -> text: an unfinished message waits there
+  #lastTyping = 0;
+
+  // send(key, text) resolves when the server has accepted the message and
+  // rejects with what to tell the writer; typing(key) is called while somebody types.
+  constructor({ send, typing }) {
+    this.#send = send;
+    this.#typing = typing;
+    $('composer').addEventListener('submit', (e) => { e.preventDefault(); this.#submit(); });
+    $('text').addEventListener('input', () => this.#changed());
+    $('text').addEventListener('keydown', (e) => {
+      // isComposing: Enter also picks a character in an input method.
+      if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); this.#submit(); }
+    });
+  }
+
+  open(key, name) {
+    if (this.#key) this.#drafts.set(this.#key, $('text').value);
+    this.#key = key;
+    $('text').value = this.#drafts.get(key) ?? '';
+    $('text').placeholder = `Message ${name}`;
+    $('text-label').textContent = `Message ${name}`;
+    this.error('');
+    this.#measure();
+  }
+
+  focus() { $('text').focus(); }
+
+  error(text) { $('send-error').textContent = text; }
+
+  #changed() {
+    this.error('');
+    this.#measure();
+    if (!$('text').value.trim() || Date.now() - this.#lastTyping < TYPING_EVERY) return;
+    this.#lastTyping = Date.now();
+    this.#typing(this.#key);
+  }
+
+  async #submit() {
+    const key = this.#key;
+    const text = $('text').value.trim();
+    if (!text) return;
+    $('text').value = '';
+    this.#measure();
+    this.#lastTyping = 0;
+    try {
+      await this.#send(key, text);
+    } catch (err) {
+      if (this.#key === key && !$('text').value) $('text').value = text; // nothing that was written is lost
+      else this.#drafts.set(key, text);
+      this.#measure();
+      this.error(err.message);
+    }
+  }
+
+  #measure() {
+    const box = $('text');
+    box.style.height = 'auto';
+    box.style.height = `${box.scrollHeight}px`;
+    const size = new TextEncoder().encode(box.value.trim()).length;
+    $('send-size').textContent = size > MAX_BYTES * 0.85 ? `${size} of ${MAX_BYTES} bytes` : '';
+    $('send-size').dataset.over = size > MAX_BYTES;
+  }
+}

@@ -1,0 +1,40 @@
+// Small helpers to build elements. Text always goes in as text, never as
+// markup: nothing in this page uses innerHTML.
+
+export const $ = (id) => document.getElementById(id);
+
+// el makes an element: class, dataset and on are special, undefined and false
+// leave an attribute out, and children are elements or text.
+export function el(tag, { class: name, dataset, on, ...attributes } = {}, ...children) {
+  const e = document.createElement(tag);
+  if (name) e.className = name;
+  Object.assign(e.dataset, dataset);
+  for (const [event, f] of Object.entries(on ?? {})) e.addEventListener(event, f);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) e.setAttribute(key, value);
+  }
+  e.append(...children.filter((c) => c !== null && c !== undefined && c !== false));
+  return e;
+}
+
+// soon returns a function that runs f once, a moment later, however often it is
+// called until then: hundreds of events may arrive in one go. (A timer and not
+// an animation frame, since a page in the background has none, but has a title.)
+export function soon(f) {
+  let timer = 0;
+  return () => { timer ||= setTimeout(() => { timer = 0; f(); }, 16); };
+}
+
+// avatar is a coloured circle with the first letter of a name. The colour comes
+// from the id, so that a person looks the same to everybody.
+export function avatar(person, target = el('span', { class: 'avatar', 'aria-hidden': 'true' })) {
+  target.dataset.hue = parseInt(person.id.slice(-4), 16) % 8;
+  target.textContent = [...person.name][0].toUpperCase();
+  return target;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+
+export const clockTime = (ms) => clock.format(ms);
+export const dayName = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? 'Today' : day.format(ms));

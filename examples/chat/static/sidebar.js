@@ -1,0 +1,89 @@
+// The sidebar: the lobby, direct conversations and who is online.
+
+import { LOBBY } from './model.js';
+import { timeOf } from './stream.js';
+import { $, avatar, el } from './dom.js';
+
+export class Sidebar {
+  #model;
+  #open;
+
+  // open(key) is called when a conversation is chosen.
+  constructor(model, open) {
+    this.#model = model;
+    this.#open = open;
+    avatar(model.me, $('me-avatar'));
+    $('me-name').textContent = model.me.name;
+    $('me-name').dataset.id = model.me.id;
+  }
+
+  render(current) {
+    const { conversations, online, people, me } = this.#model;
+    keepFocus(() => {
+      $('rooms').replaceChildren(this.#conversation(conversations.get(LOBBY), current));
+
+      const directs = [...conversations.values()].filter((c) => c.key !== LOBBY).sort((a, b) => latest(b) - latest(a));
+      $('directs').replaceChildren(...directs.map((c) => this.#conversation(c, current)));
+      $('directs-empty').hidden = directs.length > 0;
+
+      const here = [...online].map((id) => people.get(id)).sort(byName);
+      $('people').replaceChildren(...here.map((p) => this.#person(p, p.id === me.id)));
+      $('people-count').textContent = here.length;
+    });
+    const { unread } = this.#model;
+    $('menu-unread').hidden = unread === 0;
+    $('menu-unread').textContent = unread;
+    document.title = unread > 0 ? `(${unread}) Crier chat` : 'Crier chat';
+  }
+
+  // paused tells that the list of people is not kept up to date.
+  set paused(yes) { $('people-paused').hidden = !yes; }
+
+  #conversation(c, current) {
+    const name = c.key === LOBBY ? 'Lobby' : c.peer.name;
+    const sign = c.key === LOBBY
+      ? el('span', { class: 'avatar lobby', 'aria-hidden': 'true' }, '#')
+      : this.#withDot(c.peer);
+    return el('li', {}, el('button', {
+      type: 'button',
+      class: 'item',
+      id: `conversation-${c.key}`,
+      'aria-current': c === current && 'true',
+      dataset: { testid: 'conversation', key: c.key, name, unread: c.unread },
+      on: { click: () => this.#open(c.key) },
+    }, sign, el('span', { class: 'item-name' }, name),
+    c.unread > 0 && el('span', { class: 'unread', dataset: { testid: 'unread' } },
+      String(c.unread), el('span', { class: 'hidden' }, ' unread'))));
+  }
+
+  #person(p, me) {
+    const content = [this.#withDot(p), el('span', { class: 'item-name' }, p.name)];
+    const dataset = { testid: 'person', id: p.id, name: p.name };
+    if (me) return el('li', {}, el('span', { class: 'item self', dataset }, ...content, el('span', { class: 'item-note' }, 'you')));
+    return el('li', {}, el('button', {
+      type: 'button',
+      class: 'item',
+      id: `person-${p.id}`,
+      title: `Write to ${p.name} alone`,
+      dataset,
+      on: { click: () => this.#open(p.id) },
+    }, ...content));
+  }
+
+  #withDot(p) {
+    const on = this.#model.online.has(p.id);
+    return el('span', { class: on ? 'presence on' : 'presence' }, avatar(p), el('span', { class: 'hidden' }, on ? 'online' : 'offline'));
+  }
+}
+
+// keepFocus lets the lists be drawn anew under somebody who walks through them by keyboard.
+function keepFocus(draw) {
+  const id = document.activeElement?.id;
+  draw();
+  if (id && document.activeElement?.id !== id) $(id)?.focus();
+}
+
+// latest is when somebody last wrote; a conversation that has just been opened comes first.
+const latest = (c) => (c.messages.length ? timeOf(c.messages.at(-1).id) : Infinity);
+
+const byName = (a, b) => a.name.localeCompare(b.name);
