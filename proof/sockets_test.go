@@ -43,7 +43,7 @@ func TestSockets(t *testing.T) {
 		users[i] = uuid.New()
 	}
 	h := hub.New(&kinds, &hub.Options{UserEvents: 80, BroadcastEvents: 16})
-	srv := serve(t, h, 2*time.Second)
+	srv := serve(t, h, transport.Options{WriteTimeout: 2 * time.Second})
 	books := newLedger()
 	start := h.Cursor()
 
@@ -112,7 +112,7 @@ func TestSockets(t *testing.T) {
 
 // serve serves a hub on all transports, to whom the query names as user. The
 // sockets have small buffers, so that a client that does not read is noticed.
-func serve(t testing.TB, h *hub.Hub, writeTimeout time.Duration) *httptest.Server {
+func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
 	auth := func(r *http.Request) (hub.Session, error) {
 		user, err := uuid.Parse(r.URL.Query().Get("user"))
 		if err != nil {
@@ -120,7 +120,6 @@ func serve(t testing.TB, h *hub.Hub, writeTimeout time.Duration) *httptest.Serve
 		}
 		return hub.Session{User: user, ID: "s", Allowed: hub.Everything()}, nil
 	}
-	o := transport.Options{WriteTimeout: writeTimeout}
 	mux := http.NewServeMux()
 	mux.Handle("/events", sse.NewHandler(h, auth, &sse.Options{Options: o}))
 	mux.Handle("/lean", sse.NewHandler(h, auth, &sse.Options{Options: o, Lean: true}))
