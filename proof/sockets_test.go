@@ -113,17 +113,10 @@ func TestSockets(t *testing.T) {
 // serve serves a hub on all transports, to whom the query names as user. The
 // sockets have small buffers, so that a client that does not read is noticed.
 func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
-	auth := func(r *http.Request) (hub.Session, error) {
-		user, err := uuid.Parse(r.URL.Query().Get("user"))
-		if err != nil {
-			return hub.Session{}, transport.ErrUnauthenticated
-		}
-		return hub.Session{User: user, ID: "s", Allowed: hub.Everything()}, nil
-	}
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(h, auth, &sse.Options{Options: o}))
-	mux.Handle("/lean", sse.NewHandler(h, auth, &sse.Options{Options: o, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(h, auth, &ws.Options{Options: o}))
+	mux.Handle("/events", sse.NewHandler(h, everyUser, &sse.Options{Options: o}))
+	mux.Handle("/lean", sse.NewHandler(h, everyUser, &sse.Options{Options: o, Lean: true}))
+	mux.Handle("/ws", ws.NewHandler(h, everyUser, &ws.Options{Options: o}))
 	srv := httptest.NewUnstartedServer(mux)
 	srv.Listener = smallBuffers{srv.Listener}
 	srv.Start()

@@ -29,6 +29,7 @@ type Stream struct {
 	recheck *recheck      // nil: the authenticator is not asked again
 
 	due   atomic.Bool // a heartbeat is
+	gone  atomic.Bool // Serve's context is over
 	wrote bool        // since the last heartbeat; the loop's own
 
 	mu     sync.Mutex
@@ -59,7 +60,12 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	if !s.open(c) {
 		return s.reason()
 	}
-	stop := context.AfterFunc(ctx, func() { s.sub.End(hub.Gone) })
+	// HTTP/2 cancels ctx also when it resets a stream for its write deadline. So
+	// the loop is only woken: if a write is under way, its error says more.
+	stop := context.AfterFunc(ctx, func() {
+		s.gone.Store(true)
+		s.sub.Wake()
+	})
 	defer stop()
 	for s.pump() {
 		<-ready
@@ -67,16 +73,14 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	return s.reason()
 }
 
-// Start runs the stream in goroutines that come and go with the work, and
-// returns at once. The owner of the connection calls Close when it is gone;
-// before that it may call End, to have the client told why.
+// Start opens the stream and returns; from then on it runs in goroutines that
+// come and go with the work. The owner of the connection calls Close when it is
+// gone; before that it may call End, to have the client told why.
 func (s *Stream) Start(c Conn) {
 	s.loop = func() { s.pump() }
-	go func() {
-		if s.open(c) {
-			s.pump()
-		}
-	}()
+	if s.open(c) {
+		go s.loop()
+	}
 }
 
 // End ends the stream for a reason. Unless the client is gone, it is told.
@@ -138,6 +142,9 @@ func (s *Stream) pump() bool {
 	buf := batches.Get().(*[]*hub.Message)
 	defer batches.Put(buf)
 	for {
+		if s.gone.Load() {
+			s.sub.End(hub.Gone)
+		}
 		if s.due.Load() {
 			s.due.Store(false)
 			cursor := ""

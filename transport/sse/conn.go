@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/crier-go/crier/hub"
@@ -82,15 +83,20 @@ func (c *conn) writeChunk(p []byte) error {
 	if err := c.setDeadline(began.Add(c.timeout)); err != nil {
 		return err
 	}
-	if _, err := c.w.Write(p); err != nil {
-		return err
+	_, err := c.w.Write(p)
+	if err == nil {
+		err = c.rc.Flush()
 	}
-	if err := c.rc.Flush(); err != nil {
+	took := time.Since(began)
+	switch {
+	case err != nil && took >= c.timeout:
+		return errors.Join(os.ErrDeadlineExceeded, err) // HTTP/2 calls it "stream closed"
+	case err != nil:
 		return err
-	}
-	c.chunk = largeChunk
-	if time.Since(began) > c.timeout/100 {
+	case took > c.timeout/100:
 		c.chunk = smallChunk
+	default:
+		c.chunk = largeChunk
 	}
 	if c.http2 {
 		return c.setDeadline(time.Time{})
