@@ -140,6 +140,7 @@ type client struct {
 	url, path string
 	rand      *rand.Rand
 	last      string // id
+	healthy   bool   // its connections have no faults
 }
 
 // run reads until something comes that was published at the very end.
@@ -152,7 +153,11 @@ func (c *client) run() error {
 			return err
 		}
 		conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-		faulty := &faultyConn{TCPConn: conn.(*net.TCPConn), ledger: c.ledger, rand: c.rand, left: 200 + c.rand.IntN(10_000), fault: c.rand.IntN(5)}
+		fault := healthy
+		if !c.healthy {
+			fault = c.rand.IntN(5)
+		}
+		faulty := &faultyConn{TCPConn: conn.(*net.TCPConn), ledger: c.ledger, rand: c.rand, left: 200 + c.rand.IntN(10_000), fault: fault}
 		next, err := c.open(faulty)
 		for err == nil {
 			var f frame
