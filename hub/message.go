@@ -34,7 +34,8 @@ type Message struct {
 	cost     int64        // bytes that retaining it costs
 	time     int64        // when it was published, in nanoseconds since the hub began
 
-	refs int32 // logs that retain it; guarded by Hub.mu
+	refs  int32 // logs that retain it; guarded by Hub.mu
+	entry entry // its place in the first log that it was appended to; most have one
 
 	frames atomic.Pointer[frame]
 	mu     sync.Mutex // serialises encoding, so that it happens once
@@ -131,7 +132,7 @@ const (
 	// messageOverhead is what a retained message costs beside its bytes:
 	// Message, event.Event and the frame list.
 	messageOverhead = 320
-	// entryOverhead is what each log that retains it pays: entry and slot.
+	// entryOverhead is what each log that retains it pays, for entry and slot.
 	entryOverhead = 64
 )
 

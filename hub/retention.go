@@ -65,7 +65,11 @@ func (h *Hub) append(l *log, p position, m *Message) {
 		most, bytes = l.maxEvents, l.maxBytes
 		l.bytes += m.cost + entryOverhead
 	}
-	e := &entry{position: p, key: keyOf(m.event.ID()), message: m, log: l}
+	e := &m.entry
+	if e.log != nil {
+		e = new(entry)
+	}
+	*e = entry{position: p, key: keyOf(m.event.ID()), message: m, log: l}
 
 	l.mu.Lock()
 	for r.len() > 0 && (r.len() >= most || l.bytes > bytes) {
