@@ -52,6 +52,7 @@ func TestOverrun(t *testing.T) {
 				t.Errorf("after the gap, the page shows %d messages, and some twice", len(shown))
 			}
 			grace.shot("gap-" + name)
+			grace.follows()
 			grace.click(`[data-testid=gap-close]`)
 			grace.wait("no longer sees the notice", `!document.querySelector('[data-testid=gap]').checkVisibility()`)
 		})

@@ -15,6 +15,10 @@ var tempDir, shots string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// Tests mostly wait, for servers that restart and clients that come back.
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		parallel.Value.Set("6")
+	}
 	os.Exit(run(m))
 }
 
@@ -36,6 +40,10 @@ func run(m *testing.M) (code int) {
 	}
 	if err != nil {
 		return fail(err)
+	}
+	old, _ := filepath.Glob(filepath.Join(shots, "failed-*.png"))
+	for _, file := range old {
+		os.Remove(file)
 	}
 	defer os.RemoveAll(tempDir)
 	code = m.Run()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -88,6 +89,7 @@ func (b *tab) sees(want ...string) {
 			return all.at(-1)?.querySelector('[data-testid=message-text]').textContent === %s && !all.some((m) => m.matches('.pending'));
 		})()`, want[len(want)-1])
 	got := eval[[]string](b, `[...document.querySelectorAll('[data-testid=message-text]')].map((m) => m.textContent)`)
+	b.follows()
 	if !slices.Equal(got, want) {
 		b.t.Fatalf("%s sees %q\nand should see %q", b.name, got, want)
 	}
@@ -142,6 +144,13 @@ func (b *tab) noGap() {
 func (b *tab) isGap(reason string) {
 	b.t.Helper()
 	b.wait("is told of a gap: "+reason, `(({hidden, dataset}) => !hidden && dataset.reason === %s && dataset.reread === 'true')(document.querySelector('[data-testid=gap]'))`, reason)
+}
+
+// follows waits until the newest message can be seen, as somebody expects who
+// was at the end before.
+func (b *tab) follows() {
+	b.t.Helper()
+	b.waitFor(3*time.Second, "sees the newest message without scrolling", `(({scrollHeight, scrollTop, clientHeight}) => scrollHeight - scrollTop - clientHeight <= 1)(document.getElementById('log'))`)
 }
 
 // toggle clicks the check box of a category.

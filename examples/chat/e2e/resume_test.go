@@ -94,7 +94,7 @@ func TestSwitchOfTransport(t *testing.T) {
 	var ids []string
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
-		tick := time.NewTicker(5 * time.Millisecond)
+		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()
 		for i := 1; ; i++ {
 			id, err := ada.tryPost("", fmt.Sprintf("message %d", i))

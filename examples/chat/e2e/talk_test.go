@@ -173,6 +173,32 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// Who logs out in one tab has logged out in all of them, and nobody comes back
+// by themselves.
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	c := startChat(t)
+	ada := c.enter("Ada")
+	onSSE, onWS := ada.tab2(c.url(), "Ada on SSE"), ada.tab2(c.url(), "Ada on WebSocket")
+	onWS.use("ws")
+	grace := c.script("Grace")
+	grace.post("", "bye")
+	for _, b := range []*tab{onSSE, onWS} {
+		b.sees("bye")
+	}
+	ada.click(`[data-testid=logout]`)
+	for _, b := range []*tab{onSSE, onWS} {
+		b.wait("is told that the stream has ended", `document.querySelector('[data-testid=ended]').checkVisibility()`)
+		b.state("ended")
+		if !eval[bool](b, `heard.at(-1).event === 'stream.end' && heard.at(-1).data.reason === 'revoked'`) {
+			t.Errorf("%s was not told why\n%s", b.name, b.describe())
+		}
+	}
+	onWS.shot("ended")
+	onWS.click(`[data-testid=ended-action]`)
+	onWS.wait("is asked for a name", `document.querySelector('[data-testid=login-name]')`)
+}
+
 func TestFiveTabs(t *testing.T) {
 	t.Parallel()
 	c := startChat(t)

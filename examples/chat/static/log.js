@@ -10,10 +10,14 @@ export class Log {
   #me;
   #shown = null;      // the conversation
   #following = true;  // the reader is at the end, and wants to stay there
+  #grown = false;     // since the end was last scrolled to
+  #stale = false;     // what is drawn is not what is there; #redraw is on its way
 
   constructor(me) {
     this.#me = me;
     $('log').addEventListener('scroll', () => {
+      // The end has moved away from the reader, and not the reader from the end.
+      if (this.#following && this.#grown) return;
       this.#following = this.#atEnd();
       if (this.#following) $('to-newest').hidden = true;
     });
@@ -25,6 +29,7 @@ export class Log {
   // show opens a conversation, or draws it anew.
   show(conversation) {
     this.#shown = conversation;
+    this.#stale = false;
     const list = $('messages');
     $('log').setAttribute('aria-busy', 'true'); // a whole conversation is not news to be read out
     list.replaceChildren();
@@ -37,9 +42,11 @@ export class Log {
   // add draws a message that has just been applied to the model.
   add({ conversation, message, moved }) {
     if (conversation !== this.#shown) return;
-    if (moved) {
-      // It was drawn when it was sent; its place among the others is known only now.
-      this.show(conversation);
+    // It was drawn when it was sent, and its place is known only now, or it
+    // belongs between others.
+    this.#stale ||= moved;
+    if (this.#stale) {
+      this.#redraw();
       return;
     }
     $('messages').append(...this.#rows(message, this.#last()));
@@ -48,8 +55,11 @@ export class Log {
     while ($('messages').firstChild.dataset.id !== oldest && conversation.messages.length === KEPT) $('messages').firstChild.remove();
     $('empty').hidden = true;
     if (message.from.id === this.#me.id) this.#following = true;
+    this.#grown = true;
     this.#follow();
   }
+
+  #redraw = soon(() => this.show(this.#shown));
 
   #follow = soon(() => {
     if (this.#following) this.#toEnd();
@@ -101,5 +111,6 @@ export class Log {
     $('log').scrollTop = $('log').scrollHeight;
     $('to-newest').hidden = true;
     this.#following = true;
+    this.#grown = false;
   }
 }

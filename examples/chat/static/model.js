@@ -95,12 +95,17 @@ export class Model {
     if (known && !known.pending) return null; // in the page's state and on the stream
     const conversation = this.conversation(key);
     if (known) conversation.messages.splice(conversation.messages.indexOf(known), 1);
-    conversation.messages.push(message);
+    // By their ids, which begin with their time: what a stream replays after a
+    // gap may be older than the state that was read meanwhile.
+    let place = conversation.messages.length;
+    while (place > 0 && conversation.messages[place - 1].id > message.id) place--;
+    const moved = Boolean(known) || place < conversation.messages.length;
+    conversation.messages.splice(place, 0, message);
     this.#messages.set(message.id, message);
     this.#know(message.from);
     this.#typingIn(key).delete(message.from.id);
     if (conversation.messages.length > KEPT) this.#messages.delete(conversation.messages.shift().id);
-    return { kind: 'message', conversation, message, moved: Boolean(known) };
+    return { kind: 'message', conversation, message, moved };
   }
 
   #typingIn(key) {
