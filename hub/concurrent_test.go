@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -202,4 +203,68 @@ func TestConcurrentFilter(t *testing.T) {
 	}
 	publishers.Wait()
 	readers.Wait()
+}
+
+// What is published while a reader lies down must get it up again: by a signal
+// if the publisher saw it lying, else by its own last look.
+func TestLooksOnceMoreBeforeSleeping(t *testing.T) {
+	h := New(&kinds, nil)
+	s := subscribed(t, h, alice, "")
+	expect(t, taken(t, s))
+	s.asleep.Store(false) // it is up, and finds nothing new up to head
+	head := h.head.Load()
+	publish(t, h, made(note, alice, "1"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sleep(head) {
+		t.Error("asleep for ever: it lay down although something had come")
+	}
+}
+
+// The head never runs ahead of the logs: a reader that believes it would go
+// past what is about to be appended.
+func TestHeadFollowsTheLogs(t *testing.T) {
+	h := New(&kinds, nil)
+	for name, c := range map[string]struct {
+		log     *log
+		publish func()
+	}{
+		"everyone": {h.everyone, func() { broadcast(t, h, made(note, alice, "1")) }},
+		"user":     {h.logOf(alice), func() { publish(t, h, made(note, alice, "1")) }},
+	} {
+		before := h.head.Load()
+		c.log.mu.RLock() // holds the append up
+		published := make(chan struct{})
+		go func() {
+			defer close(published)
+			c.publish()
+		}()
+		for c.log.mu.TryRLock() { // until the publisher waits for it
+			c.log.mu.RUnlock()
+			runtime.Gosched()
+		}
+		if head := h.head.Load(); head != before {
+			t.Errorf("%s: the head is at %d before the log is", name, head)
+		}
+		c.log.mu.RUnlock()
+		<-published
+	}
+}
+
+// A reader goes no further than the head that it loaded first, whatever the
+// logs hold by the time it looks into them: one of them it has looked at may
+// just have got something older.
+func TestReadsNoFurtherThanTheHead(t *testing.T) {
+	h := New(&kinds, nil)
+	s := subscribed(t, h, alice, "")
+	publish(t, h, made(note, alice, "1"))
+	head := h.head.Load()
+	broadcast(t, h, made(note, alice, "2"))
+	s.mu.Lock()
+	batch, _ := s.read(nil, head, batchBytes)
+	s.mu.Unlock()
+	if len(batch) != 1 || s.position != head {
+		t.Errorf("%d messages, up to position %d: it read beyond the head, %d", len(batch), s.position, head)
+	}
+	expect(t, taken(t, s), "2")
 }

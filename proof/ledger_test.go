@@ -34,8 +34,9 @@ type ledger struct {
 }
 
 type entry struct {
-	user uuid.UUID // nil: everyone
-	id   uuid.UUID
+	user     uuid.UUID // nil: everyone
+	id       uuid.UUID
+	category event.Category
 }
 
 func newLedger() *ledger {
@@ -60,7 +61,7 @@ func (l *ledger) publish(t testing.TB, user uuid.UUID, fill string, send func(*e
 	if err := send(e); err != nil {
 		t.Fatal(err)
 	}
-	l.entries = append(l.entries, entry{user, e.ID()})
+	l.entries = append(l.entries, entry{user, e.ID(), e.Category()})
 	l.changed.Broadcast()
 }
 
@@ -99,6 +100,8 @@ type account struct {
 	user   uuid.UUID
 	next   int // number of the next event that may be for it
 	told   int // a gap that it heard of covers what was published before this
+	// hears is what it is sure to hear: every category if nil.
+	hears func(event.Category) bool
 	counts
 }
 
@@ -167,7 +170,7 @@ func (a *account) book(f frame) error {
 	}
 	for ; a.next < p.N; a.next++ {
 		switch {
-		case !a.ledger.concerns(a.next, a.user):
+		case !a.ledger.concerns(a.next, a.user) || a.hears != nil && !a.hears(a.ledger.entries[a.next].category):
 		case a.next < a.told:
 			a.Declared++
 		default:

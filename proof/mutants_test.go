@@ -34,6 +34,30 @@ var mutants = []mutant{
 		pkg: "./hub", run: "TestModel", notices: "doubled, out of order|false gap",
 	},
 	{
+		name: "the law: resume off by one",
+		file: "hub/cursor.go",
+		old:  "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p}", new: "if p, ok := l.find(id); ok {\n\t\t\treturn start{after: p + 1}",
+		pkg: "./proof", run: "TestLaw", notices: `lost [1-9]`,
+	},
+	{
+		name: "the law: a gap is not told",
+		file: "hub/read.go",
+		old:  "if lost != [4]position{} {", new: "if false && lost != [4]position{} {",
+		pkg: "./proof", run: "TestLaw", notices: `lost [1-9]`,
+	},
+	{
+		name: "a client holds the head before it was told of an unknown gap",
+		file: "hub/subscription.go",
+		old:  "if s.start.unknown {", new: "if false {",
+		pkg: "./hub", run: "TestUnknownIsToldAgain|TestModel", notices: "FAIL",
+	},
+	{
+		name: "the law: a revoked stream goes on",
+		file: "hub/revoke.go",
+		old:  "s.End(Revoked)", new: "s.Wake()",
+		pkg: "./proof", run: "TestLaw", notices: `foreign [1-9]`,
+	},
+	{
 		name: "a gap is not told",
 		file: "hub/read.go",
 		old:  "if lost != [4]position{} {", new: "if false && lost != [4]position{} {",
@@ -55,19 +79,19 @@ var mutants = []mutant{
 		name: "the head is not looked at again before sleeping",
 		file: "hub/subscription.go",
 		old:  "if s.hub.head.Load() == head || !s.behind(head) {", new: "if true {",
-		pkg: "./hub", run: "TestPingPong", notices: "asleep for ever",
+		pkg: "./hub", run: "TestLooksOnceMore", notices: "asleep for ever",
 	},
 	{
 		name: "two heads",
 		file: "hub/read.go",
 		old:  "if at > head {", new: "if at == ^position(0) {",
-		pkg: "./hub", run: "TestConcurrent", notices: "heard .* events, not|another order",
+		pkg: "./hub", run: "TestReadsNoFurther", notices: "beyond the head",
 	},
 	{
 		name: "the head moves before the log",
 		file: "hub/publish.go",
 		old:  "\th.append(h.everyone, p, m)\n\th.head.Store(p)\n", new: "\th.head.Store(p)\n\th.append(h.everyone, p, m)\n",
-		pkg: "./hub", run: "TestConcurrent", notices: "heard .* events, not|asleep for ever|another order",
+		pkg: "./hub", run: "TestHeadFollowsTheLogs", notices: "before the log is",
 	},
 	{
 		name: "a sleeper that hears other categories is not put back",

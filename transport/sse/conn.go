@@ -20,9 +20,10 @@ type conn struct {
 	http2   bool
 	headers bool // have been set
 	// chunk is how much is written under one deadline. net/http cannot go on
-	// after one has passed, so a client that once kept a write waiting gets
-	// small chunks: then a link that moves a few bytes still makes progress.
-	chunk int
+	// after one has passed, so a client that keeps writes waiting gets small
+	// chunks: then a link that moves a few bytes still makes progress.
+	chunk  int
+	waited bool // within the present write
 }
 
 const (
@@ -68,12 +69,16 @@ func (c *conn) write(p []byte) error {
 		setHeaders(c.w.Header())
 		c.w.WriteHeader(http.StatusOK)
 	}
+	c.waited = false
 	for len(p) > 0 {
 		n := min(len(p), c.chunk)
 		if err := c.writeChunk(p[:n]); err != nil {
 			return err
 		}
 		p = p[n:]
+	}
+	if !c.waited { // not after each chunk: a few bytes of room prove nothing
+		c.chunk = largeChunk
 	}
 	return nil
 }
@@ -94,9 +99,7 @@ func (c *conn) writeChunk(p []byte) error {
 	case err != nil:
 		return err
 	case took > c.timeout/100:
-		c.chunk = smallChunk
-	default:
-		c.chunk = largeChunk
+		c.chunk, c.waited = smallChunk, true
 	}
 	if c.http2 {
 		return c.setDeadline(time.Time{})

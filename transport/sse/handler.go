@@ -108,6 +108,7 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-transform") // no-transform: no compression on the way, which would buffer
 	h.Set("X-Accel-Buffering", "no")                 // nginx: pass on at once
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Del("Content-Length") // a middleware's guess
 }
 
 // accepts reports whether Accept headers leave room for text/event-stream.

@@ -33,7 +33,6 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	setHeaders(h)
 	h.Set("Connection", "close")
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	h.Del("Content-Length")
 	h.Del("Transfer-Encoding")
 	h.Write(&head)
 	head.WriteString("\r\n")
@@ -50,7 +49,6 @@ func (c *leanConn) serve(stream *transport.Stream) {
 	stream.Start(c)
 	go func() {
 		c.untilGone()
-		stream.End(hub.Gone)
 		c.net.Close()
 		stream.Close()
 	}()

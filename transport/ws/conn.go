@@ -76,50 +76,12 @@ func (c *conn) Beat(cursor string) error {
 	if cursor != "" {
 		p = appendMessage(p, cursor, "stream.cursor", []byte("{}"))
 	}
-	if _, err := c.Write(appendPing(p)); err != nil {
-		return err
-	}
-	return c.expectWithin(c.timeout)
+	return c.beat(p)
 }
-
-// closeGrace is how long the client is read on after a close has been sent: to
-// close TCP with unread bytes in it could destroy what it has yet to read.
-const closeGrace = time.Second
 
 // End says goodbye and closes.
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	b := netwrite.Get()
-	defer netwrite.Put(b)
-	b.B = appendEnd(b.B, reason, cursor, retry)
-	return c.close(b.B)
-}
-
-// close writes frames that end with a close frame. Together, so that nothing
-// comes between.
-func (c *conn) close(frames []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	c.closed = true
-	err := netwrite.Write(c.Conn, frames, c.timeout)
-	c.Conn.SetReadDeadline(time.Now().Add(closeGrace))
-	return err
+	return c.write(appendEnd(nil, reason, cursor, retry), true)
 }
 
 func (c *conn) Abort() { c.Conn.Close() }
-
-// expectWithin makes reading fail unless a pong comes in time. Once a close
-// has been sent, its own deadline stands.
-func (c *conn) expectWithin(d time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	if d == 0 {
-		return c.Conn.SetReadDeadline(time.Time{})
-	}
-	return c.Conn.SetReadDeadline(time.Now().Add(d))
-}

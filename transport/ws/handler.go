@@ -30,8 +30,8 @@ package ws
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
-	"strings"
 
 	"github.com/gorilla/websocket"
 
@@ -133,7 +133,8 @@ func handshakeProblem(r *http.Request) string {
 		return "this is a WebSocket: connect with Upgrade: websocket"
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return "only version 13 of WebSocket is spoken here"
-	case len(strings.TrimSpace(r.Header.Get("Sec-WebSocket-Key"))) != 24:
+	}
+	if key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key")); err != nil || len(key) != 16 {
 		return "the handshake lacks a Sec-WebSocket-Key of 16 bytes in base64"
 	}
 	return ""

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -17,41 +20,46 @@ import (
 
 // read reads until the connection is over, and then releases everything.
 func (c *conn) read(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer func() {
-		cancel()
-		c.Conn.Close()
-		c.stream.Close()
-	}()
+	defer c.stream.Close()
+	defer c.Conn.Close()
+	if c.handler.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+	}
 	for {
 		kind, r, err := c.socket.NextReader()
 		if err != nil {
 			c.over(err)
 			return
 		}
+		closed, _ := c.state()
 		switch {
+		case closed: // read on, for the client's own close
 		case !c.limiter.allow(time.Now()):
 			c.abuse(websocket.ClosePolicyViolation, "too many messages")
 		case kind != websocket.TextMessage:
 			c.abuse(websocket.CloseUnsupportedData, "binary messages are not understood here")
-		case c.closing(): // read on, for the client's own close
 		default:
 			c.receive(ctx, r)
 		}
 	}
 }
 
-// over records why reading is over, where that is not known already: the
-// client hung up, or gorilla has closed on one that broke the protocol.
+// over records why reading is over, where that is not known already, and not
+// just that the client is gone.
 func (c *conn) over(err error) {
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) || !c.closing() {
-		c.stream.End(hub.Gone)
-		return
+	if errors.Is(err, websocket.ErrReadLimit) {
+		c.abuse(websocket.CloseMessageTooBig, "") // gorilla leaves it out for sizes that no one could mean
 	}
-	c.stream.End(hub.Abusive)
-	c.Conn.SetReadDeadline(time.Now().Add(closeGrace))
-	io.Copy(io.Discard, c.Conn)
+	var hungUp *websocket.CloseError
+	switch closed, failed := c.state(); {
+	case errors.Is(failed, os.ErrDeadlineExceeded):
+		c.stream.End(hub.Slow)
+	case closed && failed == nil && !errors.As(err, &hungUp):
+		c.stream.End(hub.Abusive)   // the client broke the protocol, and gorilla has closed
+		io.Copy(io.Discard, c.Conn) // until the grace is over
+	}
 }
 
 // receive reads one message and answers it if it was wrong.
@@ -71,15 +79,11 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 		Categories *[]string `json:"categories"`
 	}
 	if err := json.Unmarshal(data, &request); err == nil && request.Categories != nil {
-		sub := c.stream.Subscription()
-		if sub == nil {
-			return nil // refused, and about to be closed
-		}
 		f, err := transport.ParseCategories(c.handler.acceptor.Hub(), *request.Categories)
 		if err != nil {
 			return err
 		}
-		return sub.SetFilter(f)
+		return c.stream.Subscription().SetFilter(f)
 	}
 	if c.handler.options.OnMessage == nil {
 		return errors.New(`only {"categories":["..."]} is understood here`)
@@ -97,15 +101,15 @@ func (c *conn) reply(message []byte, problem error) {
 		Ref json.RawMessage `json:"ref"`
 	}
 	const longestRef = 256 // it is the client's, and comes back as it is
-	if json.Unmarshal(message, &request) == nil && len(request.Ref) <= longestRef {
+	if json.Unmarshal(message, &request) == nil && len(request.Ref) <= longestRef && utf8.Valid(request.Ref) {
 		answer.Ref = request.Ref
 	}
-	c.Write(appendMessage(nil, "", "stream.error", mustJSON(answer))) // the loop notices if it fails
+	c.Write(appendMessage(nil, "", "stream.error", mustJSON(answer))) // if it fails, the next read does
 }
 
 // abuse ends the stream of a client that breaks the rules, and tells it how.
 func (c *conn) abuse(code int, text string) {
-	c.close(appendClose(nil, code, text))
+	c.write(appendClose(nil, code, text), true)
 	c.stream.End(hub.Abusive)
 }
 
@@ -114,7 +118,7 @@ func (c *conn) onPing(data string) error {
 		c.abuse(websocket.ClosePolicyViolation, "too many pings")
 		return nil
 	}
-	// A failed pong is no reason to stop reading: the writer will notice.
+	// If that fails, the connection is closed, and the next read says so.
 	c.socket.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.timeout))
 	return nil
 }
@@ -124,7 +128,8 @@ func (c *conn) onPong(string) error {
 		c.abuse(websocket.ClosePolicyViolation, "too many pongs")
 		return nil
 	}
-	return c.expectWithin(0)
+	c.answered()
+	return nil
 }
 
 // A Client is the connection that a message came from. It is valid while the
@@ -132,22 +137,17 @@ func (c *conn) onPong(string) error {
 type Client struct{ conn *conn }
 
 // Session returns whose connection it is.
-func (c *Client) Session() hub.Session {
-	if sub := c.conn.stream.Subscription(); sub != nil {
-		return sub.Session()
-	}
-	return hub.Session{}
-}
+func (c *Client) Session() hub.Session { return c.conn.stream.Subscription().Session() }
 
 var eventName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`)
 
 // Send sends {"event":name,"data":data} to this connection alone. It has no id
 // and no place among the hub's events: it is an answer, not news. It waits
 // while the connection is being written to. The name must be like an event's
-// type; data is marshalled to JSON.
+// type, so none of "stream."; data is marshalled to JSON.
 func (c *Client) Send(name string, data any) error {
-	if !eventName.MatchString(name) {
-		return fmt.Errorf("ws: %.64q is no name for an event: lower case, with dots", name)
+	if !eventName.MatchString(name) || strings.HasPrefix(name+".", "stream.") {
+		return fmt.Errorf("ws: %.64q is no name for an event: lower case, with dots, and not the stream's own", name)
 	}
 	b, err := json.Marshal(data)
 	if err != nil {

@@ -3,6 +3,7 @@
 package netwrite
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -10,20 +11,42 @@ import (
 	"time"
 )
 
-// chunk is how much is written under one deadline.
-const chunk = 64 << 10
+const (
+	// chunk is how much is handed over in one call.
+	chunk = 64 << 10
+	// tlsChunk is that over TLS, which cannot go on after a deadline has
+	// passed: it is as much as one record holds, so smaller ones would cost.
+	tlsChunk = 16 << 10
+	// looks is how many times within the timeout a write that hangs is looked
+	// at, to see whether it has moved.
+	looks = 4
+)
 
 // Write writes p. It fails with os.ErrDeadlineExceeded once nothing has been
-// accepted for as long as timeout: a slow link that still moves bytes goes on.
+// accepted for as long as timeout, and up to a quarter more: a slow link that
+// still moves bytes goes on. (Over TLS, one that moves 16 KiB in that time.)
 func Write(c net.Conn, p []byte, timeout time.Duration) error {
-	for len(p) > 0 {
-		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+	size, wait, patience := chunk, timeout/looks, looks
+	if _, ok := c.(*tls.Conn); ok {
+		size, wait, patience = tlsChunk, timeout, 1
+	}
+	for still := 0; len(p) > 0; {
+		if err := c.SetWriteDeadline(time.Now().Add(wait)); err != nil {
 			return err
 		}
-		n, err := c.Write(p[:min(len(p), chunk)])
+		n, err := c.Write(p[:min(len(p), size)])
 		p = p[n:]
-		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if n > 0 {
+			still = 0
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case n == 0:
+			if still++; still == patience {
+				return err
+			}
 		}
 	}
 	return nil

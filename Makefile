@@ -1,0 +1,100 @@
+# What to do here. `make` alone says what there is.
+
+ADDR      = localhost:8080
+BENCH     = .
+COUNT     = 1
+FUZZTIME  = 10m
+SCHEDULES = 100000
+ARGS      =
+
+# In CI nothing may be left out: what is missing fails.
+ifeq ($(CI),true)
+REQUIRE = 1
+endif
+export REQUIRE
+
+# Debian keeps nginx and haproxy where users do not look.
+export PATH := $(PATH):/usr/sbin
+
+# The race detector needs a C compiler; Go turns cgo off where there is none.
+RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# A directory for each module in this repository. That of tools has no code.
+MODULES = $(dir $(shell find . -name node_modules -prune -o -name go.mod -print))
+CODE    = $(filter-out ./tools/,$(MODULES))
+TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
+
+E2E     = examples/chat/e2e
+CLIENTS = $(E2E)/clients
+
+# Names what the tests need beside Go and this machine lacks.
+define MISSING
+need() { \
+	what=$$1; shift; \
+	for program; do if command -v $$program >/dev/null; then return; fi; done; \
+	echo "not run here: $$what ($$1 is missing)"; missing=1; \
+}; \
+if [ -z '$(RACE)' ]; then echo 'not run here: the race detector (a C compiler is missing)'; missing=1; fi; \
+need 'tests behind nginx' nginx; \
+need 'tests behind haproxy' haproxy; \
+need 'browser tests' chromium chromium-browser google-chrome chrome; \
+need 'tests with npm clients' node; \
+need 'tests with npm clients' npm; \
+echo 'browser tests and npm clients have a target of their own: make e2e'; \
+test -z "$$missing" || test -z '$(REQUIRE)'
+endef
+
+help:
+	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
+	@echo 'make test      all tests that need no browser, with the race detector'
+	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
+	@echo 'make e2e       the chat in a real browser, and clients by others'
+	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
+	@echo 'make peers     side by side with other libraries, into out/peers.md and out/peers.svg'
+	@echo 'make capacity  how many clients this machine holds'
+
+run:
+	go run ./examples/chat -addr $(ADDR)
+
+test:
+	go test $(RACE) -shuffle=on -timeout 5m ./...
+	cd bench/peers && go test $(RACE) -shuffle=on -timeout 5m ./...
+	@$(MISSING)
+
+lint:
+	@unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
+		test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	@set -e; for module in $(CODE); do echo "lint $$module"; cd $(CURDIR)/$$module; \
+		go vet ./...; $(TOOL) staticcheck ./...; go fix -diff ./...; done
+	@set -e; for module in $(MODULES); do cd $(CURDIR)/$$module; go mod tidy -diff; done
+
+e2e: $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node_modules)
+	cd $(E2E) && go test -count=1 -v ./...
+
+$(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
+	npm ci --prefix $(CLIENTS) --engine-strict --no-audit --no-fund
+	touch $@
+
+soak:
+	go test $(RACE) -shuffle=on -count=1 -timeout 3h -v ./proof -soak
+	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub -schedules $(SCHEDULES)
+	@set -e; for package in $$(go list ./...); do \
+		targets=$$(go test -list '^Fuzz' $$package); \
+		for target in $$targets; do case $$target in Fuzz*) \
+			echo "fuzz $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		esac; done; done
+
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) ./...
+
+peers:
+	@mkdir -p out
+	cd bench/peers && go run . -svg ../../out/peers.svg $(ARGS) >../../out/peers.md
+	@echo 'the report is in out/peers.md, the picture in out/peers.svg'
+
+capacity:
+	go run ./bench/capacity $(ARGS)
+
+.PHONY: help run test lint e2e soak bench peers capacity

@@ -1,0 +1,175 @@
+package transport_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+)
+
+type asking = func(*http.Request, *transport.Options) *http.Response
+
+// Who is not known gets an answer before a stream or an upgrade, and never
+// learns what the authenticator said.
+func TestUnauthenticated(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) {
+			return hub.Session{}, fmt.Errorf("token hunter2: %w", transport.ErrUnauthenticated)
+		})
+		resp := ask(fixture.Request("/"), nil)
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("got %s, want 401", resp.Status)
+		}
+		if text := errorOf(t, resp); strings.Contains(text, "hunter2") {
+			t.Errorf("the authenticator's text reached the client: %q", text)
+		}
+
+		resp = ask(fixture.Request("/"), &transport.Options{GoneStatus204: true})
+		if resp.StatusCode != http.StatusNoContent {
+			t.Errorf("with GoneStatus204: got %s, want 204", resp.Status)
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+	})
+}
+
+// What is the application's own mistake is logged, and shed: that it cannot be
+// served now is nothing that an EventSource should give up for.
+func TestAuthenticatorMistakes(t *testing.T) {
+	for name, session := range map[string]struct {
+		hub.Session
+		error
+	}{
+		"its own failure":  {error: errors.New("the mistake is here")},
+		"no user":          {Session: hub.Session{Allowed: hub.Everything()}},
+		"nothing allowed":  {Session: hub.Session{User: fixture.Alice}},
+		"unknown category": {Session: hub.Session{User: fixture.Alice, Allowed: hub.Categories("mistake")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				f.Authenticate(func(*http.Request) (hub.Session, error) { return session.Session, session.error })
+				if resp := ask(fixture.Request("/"), nil); !opened(resp) {
+					t.Errorf("got %s", resp.Status)
+				}
+				if !strings.Contains(f.Log.String(), "level=ERROR") {
+					t.Errorf("not logged as an error: %s", f.Log.String())
+				}
+				if f.Subscribed() != 0 {
+					t.Error("a stream was opened")
+				}
+			})
+		})
+	}
+}
+
+func TestCategories(t *testing.T) {
+	for query, ok := range map[string]bool{
+		"":                                   true,
+		"?categories=notes":                  true,
+		"?categories=notes,alerts":           true,
+		"?categories=notes,+alerts":          true, // "+" is a space
+		"?categories=notes&categories=notes": true,
+		"?categories":                        false,
+		"?categories=":                       false,
+		"?categories=,":                      false,
+		"?categories=notes,":                 false,
+		"?categories=Notes":                  false,
+		"?categories=hunter2":                false,
+		"?categories=notes&categories=x%0a":  false,
+		"?categories=*":                      false,
+	} {
+		t.Run(query, func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				resp := ask(fixture.Request("/"+query), nil)
+				if ok {
+					if !opened(resp) {
+						t.Errorf("got %s", resp.Status)
+					}
+					return
+				}
+				if resp.StatusCode != http.StatusBadRequest {
+					t.Errorf("got %s, want 400", resp.Status)
+				}
+				text := errorOf(t, resp)
+				if !strings.Contains(text, "notes") || !strings.Contains(text, "alerts") {
+					t.Errorf("the valid categories are not named: %q", text)
+				}
+				if strings.Contains(text, "hunter2") {
+					t.Errorf("the client's value is echoed: %q", text)
+				}
+				if f.Subscribed() != 0 {
+					t.Error("a stream was opened")
+				}
+			})
+		})
+	}
+}
+
+// Whatever a client says that its last id was, it gets a stream, and the value
+// shows up nowhere.
+func TestHostileLastEventID(t *testing.T) {
+	for name, id := range map[string]string{
+		"text":          "hunter2",
+		"quotes":        `hunter2","event":"x`,
+		"no UTF-8":      "hunter2\xff\xfe",
+		"8 kB":          strings.Repeat("hunter2 ", 1<<10),
+		"nil UUID":      uuid.Nil.String(),
+		"max UUID":      uuid.Max.String(),
+		"UUID, braces":  "{" + uuid.NewString() + "}",
+		"UUID, URN":     "urn:uuid:" + uuid.NewString(),
+		"two of them":   uuid.NewString() + "," + uuid.NewString(),
+		"from tomorrow": "ffffffff-ffff-7fff-bfff-ffffffffffff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				resp := ask(fixture.Request("/", "Last-Event-ID", id), nil)
+				if !opened(resp) {
+					t.Fatalf("got %s", resp.Status)
+				}
+				got := readUntil(t, resp, "stream.gap")
+				if strings.Contains(got, "hunter2") || strings.Contains(f.Log.String(), "hunter2") {
+					t.Errorf("the value came back, or was logged: %q, %s", got, f.Log.String())
+				}
+			})
+		})
+	}
+}
+
+// The header, which an EventSource keeps up to date, comes before the query of
+// the URL that it was made with.
+func TestLastEventIDHeaderFirst(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		first, second := f.Publish("first"), f.Publish("second")
+		f.Publish("third")
+		for _, query := range []string{"?last_event_id=", "?lastEventId="} {
+			resp := ask(fixture.Request("/"+query+first.ID().String(), "Last-Event-ID", second.ID().String()), nil)
+			if got := readUntil(t, resp, "third"); strings.Contains(got, "second") {
+				t.Errorf("replayed from the query's id: %q", got)
+			}
+		}
+	})
+}
+
+// A session that has expired by the time that it is used opens no stream.
+func TestExpiredAlready(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) {
+			return hub.Session{User: fixture.Alice, Allowed: hub.Everything(), Expires: time.Now()}, nil
+		})
+		if resp := ask(fixture.Request("/"), nil); !opened(resp) {
+			t.Errorf("got %s", resp.Status)
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package transport_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+)
+
+// The application is asked again about a stream, and what it refuses ends.
+func TestRecheckRefused(t *testing.T) {
+	for name, answer := range map[string]struct {
+		hub.Session
+		error
+	}{
+		"no longer valid": {error: transport.ErrUnauthenticated},
+		"somebody else":   {Session: hub.Session{User: uuid.Max, Allowed: hub.Everything()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Minute, Heartbeat: time.Hour})
+				readUntil(t, resp, "stream.cursor")
+				began := time.Now()
+				f.Authenticate(func(r *http.Request) (hub.Session, error) { return answer.Session, answer.error })
+				readUntil(t, resp, "revoked")
+				if took := time.Since(began); took > time.Minute {
+					t.Errorf("ended after %v", took)
+				}
+				resp.Body.Close()
+				time.Sleep(2 * time.Second)
+				if f.Ended(hub.Revoked) != 1 {
+					t.Errorf("ended: %v", f.Hub.Stats().Ended)
+				}
+			})
+		})
+	}
+}
+
+// That the application cannot tell is logged, and no reason to end anything.
+// It is asked with the request as it came, for as long as the stream lives.
+func TestRecheckFails(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		resp := ask(fixture.Request("/?x=y", "Cookie", "session=1"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
+		readUntil(t, resp, "stream.cursor")
+		var asked atomic.Int64
+		f.Authenticate(func(r *http.Request) (hub.Session, error) {
+			if asked.Add(1); r.Header.Get("Cookie") != "session=1" || r.URL.RawQuery != "x=y" || r.Context().Err() != nil {
+				t.Errorf("asked with another request: %v, %v", r, r.Context().Err())
+			}
+			return hub.Session{}, errors.New("away")
+		})
+		time.Sleep(10*time.Second + time.Millisecond)
+		f.Publish("still here")
+		readUntil(t, resp, "still here")
+		if n := asked.Load(); n != 10 {
+			t.Errorf("asked %d times in 10 s", n)
+		}
+		if !strings.Contains(f.Log.String(), "away") {
+			t.Error("nothing was logged")
+		}
+		f.Hub.RevokeUser(fixture.Alice)
+		io.Copy(io.Discard, resp.Body)
+		time.Sleep(2 * time.Second)
+		n := asked.Load()
+		time.Sleep(time.Minute)
+		if asked.Load() != n {
+			t.Error("asked again after the stream had ended")
+		}
+	})
+}
+
+// An application that takes its time is not asked twice at once, and a stream
+// that ends meanwhile is not held up by it.
+func TestRecheckSlow(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
+		readUntil(t, resp, "stream.cursor")
+		var asking, most atomic.Int64
+		f.Authenticate(func(r *http.Request) (hub.Session, error) {
+			most.Store(max(most.Load(), asking.Add(1)))
+			time.Sleep(10 * time.Second)
+			asking.Add(-1)
+			return fixture.Known(r)
+		})
+		time.Sleep(30*time.Second + time.Millisecond)
+		if most.Load() != 1 {
+			t.Errorf("asked %d times at once", most.Load())
+		}
+		f.Hub.RevokeUser(fixture.Alice)
+		readUntil(t, resp, "revoked")
+		resp.Body.Close()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if asking.Load() != 0 {
+			t.Error("asked again after the stream had ended")
+		}
+	})
+}

@@ -1,0 +1,168 @@
+package transport_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/internal/memnet"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+)
+
+// A deployment is a server with all transports and some streams on each.
+type deployment struct {
+	*fixture.Fixture
+	t      *testing.T
+	server *memnet.Server
+}
+
+func deploy(t *testing.T, o transport.Options) *deployment {
+	f := fixture.New(t, nil)
+	o.Logger = f.Logger()
+	mux := http.NewServeMux()
+	for name, newHandler := range handlers {
+		mux.Handle("/"+strings.ReplaceAll(name, " ", ""), newHandler(f.Hub, f.Auth, &o))
+	}
+	return &deployment{f, t, memnet.Serve(t, mux)}
+}
+
+// open opens a stream, and returns its connection with what was read ahead.
+func (d *deployment) open(path string) (*memnet.Conn, *bufio.Reader) {
+	d.t.Helper()
+	conn := d.server.Dial()
+	r := fixture.Request(path)
+	if path == "/ws" {
+		fixture.Upgrade(r)
+	}
+	fixture.Send(d.t, conn, r)
+	return conn, bufio.NewReader(conn)
+}
+
+var paths = []string{"/sse", "/sselean", "/ws", "/lines"}
+
+// awaits reads until a text has come.
+func awaits(t *testing.T, r *bufio.Reader, text string) {
+	t.Helper()
+	var got strings.Builder
+	for !strings.Contains(got.String(), text) {
+		b, err := r.ReadByte()
+		if err != nil {
+			t.Fatalf("%v after %q; want %s", err, got.String(), text)
+		}
+		got.WriteByte(b)
+	}
+}
+
+// Every client is told, on every transport, and newcomers are told to come
+// back while there still is somebody to tell; then nothing is left.
+func TestShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t, transport.Options{})
+		var streams []*bufio.Reader
+		for range 5 {
+			for _, path := range paths[:3] {
+				_, r := d.open(path)
+				awaits(t, r, "stream.cursor")
+				streams = append(streams, r)
+			}
+		}
+		d.Publish("last words")
+		done := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			done <- transport.Shutdown(ctx, d.server.HTTP, d.Hub)
+		}()
+		synctest.Wait()
+		for _, path := range paths {
+			_, r := d.open(path)
+			awaits(t, r, `"shutdown"`)
+		}
+		for _, r := range streams {
+			awaits(t, r, "last words")
+			awaits(t, r, `"shutdown"`)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("took %v, with clients that were all there", took)
+		}
+		synctest.Wait()
+		if d.Ended(hub.Shutdown) != len(streams) || len(d.Hub.Stats().Streams) != 0 {
+			t.Errorf("got %+v", d.Hub.Stats())
+		}
+	})
+}
+
+// Clients that cannot be told in time are cut, and the error says so.
+func TestShutdownStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t, transport.Options{WriteTimeout: time.Hour})
+		for _, path := range paths {
+			_, r := d.open(path)
+			awaits(t, r, "stream.cursor")
+		}
+		for range 10 {
+			d.Publish(strings.Repeat("x", 10_000))
+		}
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := transport.Shutdown(ctx, d.server.HTTP, d.Hub); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(began); took > 10*time.Second+500*time.Millisecond {
+			t.Errorf("took %v of the 10 s that it had", took)
+		}
+		synctest.Wait()
+		if st := d.Hub.Stats(); len(st.Streams) != 0 || st.Ended[hub.Shutdown] != uint64(len(paths)) {
+			t.Errorf("got %+v", st)
+		}
+	})
+}
+
+// What else hangs in the server is closed hard when the time is over.
+func TestShutdownHangingRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		server := memnet.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		conn := server.Dial()
+		fixture.Send(t, conn, fixture.Request("/"))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := transport.Shutdown(ctx, server.HTTP, f.Hub); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the connection is still open: %v", err)
+		}
+	})
+}
+
+// Without a deadline there is no hurry, and no end either.
+func TestShutdownWithoutDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t, transport.Options{})
+		for _, path := range paths {
+			_, r := d.open(path)
+			awaits(t, r, "stream.cursor")
+			defer awaits(t, r, `"shutdown"`)
+		}
+		if err := transport.Shutdown(context.Background(), d.server.HTTP, d.Hub); err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}

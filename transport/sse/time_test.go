@@ -1,0 +1,173 @@
+package sse_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/internal/memnet"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+	"github.com/crier-go/crier/transport/sse"
+)
+
+// eventsOf opens a stream over a connection, of which the client reads through
+// slow, if it is not nil.
+func eventsOf(t *testing.T, conn net.Conn, slow io.Reader) func() string {
+	t.Helper()
+	r := fixture.Request("/")
+	fixture.Send(t, conn, r)
+	if slow == nil {
+		slow = conn
+	}
+	resp, err := http.ReadResponse(bufio.NewReaderSize(slow, 16<<10), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := bufio.NewReader(resp.Body)
+	return func() string {
+		t.Helper()
+		f, err := readFrame(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Event
+	}
+}
+
+// A link that moves bytes is not cut. Through net/http, where a write cannot
+// go on after its deadline, that takes 64 KiB within WriteTimeout at first, and
+// 4 KiB once the link is known to be slow.
+func TestSlowLink(t *testing.T) {
+	for name, c := range map[string]struct {
+		lean        bool
+		first, then int // bytes a second
+	}{
+		"net/http": {false, 8000, 1000},
+		"lean":     {true, 600, 600},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fixture.New(t, nil)
+				server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: c.lean}))
+				conn := server.Dial()
+				link := &memnet.Slow{Conn: conn, Pause: time.Second, Bytes: c.first}
+				next := eventsOf(t, conn, link)
+				for range 5 {
+					f.Publish(strings.Repeat("x", 100_000))
+				}
+				next()
+				for i := range 5 {
+					if got := next(); got != "note.added" {
+						t.Fatalf("event %d: got %s", i, got)
+					}
+					link.Bytes = c.then
+				}
+			})
+		})
+	}
+}
+
+// A stream outlives the server's timeouts, which are for requests that end.
+func TestServerTimeouts(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		server := memnet.Serve(t, handler(transport.Options{}), func(s *memnet.Server) {
+			s.HTTP.WriteTimeout = 5 * time.Second
+			s.HTTP.ReadTimeout = 5 * time.Second
+			s.HTTP.IdleTimeout = 5 * time.Second
+		})
+		next := eventsOf(t, server.Dial(), nil)
+		next()
+		for range 5 {
+			time.Sleep(time.Minute)
+			f.Publish("a")
+			for next() != "note.added" {
+			}
+		}
+	})
+}
+
+// A stream that has ended leaves its connection fit for the next request,
+// however much later that comes.
+func TestConnectionIsReused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, nil)).Dial()
+		for range 3 {
+			r := fixture.Request("/")
+			fixture.Send(t, conn, r)
+			reader := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(reader, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			f.Hub.RevokeUser(fixture.Alice)
+			b, err := io.ReadAll(resp.Body)
+			if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
+				t.Fatalf("got %q, %v", b, err)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// A client of a lean stream that talks has its words thrown away; one that
+// does not stop is cut off.
+func TestLeanClientTalks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+		next := eventsOf(t, conn, nil)
+		next()
+		conn.Write([]byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)))
+		f.Publish("a")
+		if got := next(); got != "note.added" {
+			t.Errorf("got %s", got)
+		}
+		sent := 0
+		for err := error(nil); err == nil && sent < 1<<20; sent++ {
+			_, err = conn.Write([]byte(strings.Repeat("x", 64)))
+		}
+		if sent == 1<<20 {
+			t.Error("it may talk for ever")
+		}
+		synctest.Wait()
+		if f.Ended(hub.Gone) != 1 {
+			t.Errorf("ended: %v", f.Hub.Stats().Ended)
+		}
+	})
+}
+
+// A client of a lean stream that is told the end and stays is hung up on in a
+// second, having been left the time to read it.
+func TestLeanEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+		next := eventsOf(t, conn, nil)
+		next()
+		conn.Write([]byte("x")) // unread when the server closes, it would destroy the end
+		f.Hub.RevokeUser(fixture.Alice)
+		time.Sleep(500 * time.Millisecond)
+		conn.Write([]byte("x"))
+		if got := next(); got != "stream.end" {
+			t.Errorf("got %s", got)
+		}
+		conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("got %d, %v; want the end at once", n, err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(f.Hub.Stats().Streams) != 0 {
+			t.Error("still open")
+		}
+	})
+}

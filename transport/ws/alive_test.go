@@ -1,0 +1,239 @@
+package ws_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/internal/memnet"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+	"github.com/crier-go/crier/transport/ws"
+)
+
+// answer reads frames and answers pings until it fails. It returns the text
+// messages that it is to keep, and how many pings came.
+func (c *raw) answer(until time.Duration) (messages []string, pings int) {
+	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(until))
+	for {
+		op, payload, err := c.receive()
+		switch {
+		case err != nil:
+			return messages, pings
+		case op == opPing:
+			pings++
+			c.send(frame(fin|opPong, payload))
+		case op == opText:
+			messages = append(messages, anyID.ReplaceAllString(payload, "ID"))
+		}
+	}
+}
+
+// Traffic stands for the cursor of a heartbeat, and never for its ping: what
+// the kernel accepts for a client that has vanished proves nothing.
+func TestPingsInTraffic(t *testing.T) {
+	o := options(transport.Options{Heartbeat: 10 * time.Second})
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		done := make(chan bool)
+		go func() {
+			for range 60 {
+				f.Publish("news")
+				time.Sleep(time.Second)
+			}
+			close(done)
+		}()
+		messages, pings := c.answer(time.Minute)
+		<-done
+		if pings < 6 || pings > 7 {
+			t.Errorf("%d pings in a minute, with a heartbeat of 8 to 10 s", pings)
+		}
+		for _, m := range messages[1:] {
+			if m != note("news") {
+				t.Errorf("got %s", m)
+			}
+		}
+	})
+}
+
+// Without traffic a ping comes with the cursor.
+func TestHeartbeat(t *testing.T) {
+	o := options(transport.Options{Heartbeat: 10 * time.Second})
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		c.want(opening)
+		for range 3 {
+			c.want(`{"id":"ID","event":"stream.cursor","data":{}}`)
+			if op, payload, err := c.receive(); op != opPing || payload != "" || err != nil {
+				t.Fatalf("got %x, %q, %v; want a ping", op, payload, err)
+			}
+			c.send(frame(fin|opPong, ""))
+		}
+	})
+}
+
+// A client that does not answer a ping has vanished.
+func TestNoPong(t *testing.T) {
+	for name, c := range map[string]transport.Options{
+		"defaults":                         {Heartbeat: 25 * time.Second},
+		"more pings than time to answer":   {Heartbeat: 3 * time.Second},
+		"time to answer that equals pings": {Heartbeat: 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, options(c), func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+				client := connect("")
+				began := time.Now()
+				client.SetReadDeadline(began.Add(5 * time.Minute))
+				for {
+					if _, _, err := client.receive(); err != nil {
+						break
+					}
+				}
+				synctest.Wait()
+				least, most := c.Heartbeat*4/5+10*time.Second, c.Heartbeat+11*time.Second
+				if took := time.Since(began); took < least || took > most {
+					t.Errorf("closed after %v; want %v to %v", took, least, most)
+				}
+				if f.Ended(hub.Gone) != 1 {
+					t.Errorf("ended: %v; want one as gone", f.Hub.Stats().Ended)
+				}
+			})
+		})
+	}
+}
+
+// A lateWriter's writes return a little after their bytes have arrived.
+type lateWriter struct{ net.Conn }
+
+func (c lateWriter) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	time.Sleep(time.Millisecond)
+	return n, err
+}
+
+// A pong may be quicker than the return of the write that sent the ping.
+func TestQuickPong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Heartbeat: 25 * time.Second})),
+			func(s *memnet.Server) { s.Wrap = func(c net.Conn) net.Conn { return lateWriter{c} } })
+		c := connect(t, server, "")
+		if _, pings := c.answer(10 * time.Minute); pings < 24 {
+			t.Errorf("cut off after %d pings that were all answered at once", pings)
+		}
+		c.Close()
+		time.Sleep(time.Second)
+	})
+}
+
+// While the application is busy with a client's message, the client's pong
+// waits to be read; that is not the client's fault.
+func TestPongBehindSlowMessage(t *testing.T) {
+	slow := func(_ context.Context, c *ws.Client, data []byte) error {
+		time.Sleep(time.Minute)
+		return c.Send("done", string(data))
+	}
+	o := &ws.Options{Options: transport.Options{Heartbeat: 25 * time.Second}, OnMessage: slow}
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		time.Sleep(10 * time.Second)
+		c.send(text("1"), text("2"))
+		messages, _ := c.answer(5 * time.Minute)
+		if all := fmt.Sprint(messages); !strings.Contains(all, "1") || !strings.Contains(all, "2") {
+			t.Errorf("cut off: %s", all)
+		}
+		if st := f.Hub.Stats(); len(st.Streams) != 1 {
+			t.Errorf("ended: %v", st.Ended)
+		}
+	})
+}
+
+// A link that moves bytes is not cut, however slowly it does: not for writing,
+// not for a ping that waits in line, not for a pong that has to.
+func TestSlowLink(t *testing.T) {
+	o := options(transport.Options{Heartbeat: 20 * time.Second})
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		c.want(opening)
+		const events, size = 8, 60_000
+		for i := range events {
+			f.Publish(fmt.Sprint(i) + strings.Repeat("x", size))
+		}
+		link := &memnet.Slow{Conn: c, Pause: time.Second, Bytes: 1000}
+		c.reader.Reset(link)
+		c.send(frame(fin|opPing, "the client's own")) // the pong has to wait
+		for read, ponged := 0, false; read < events || !ponged; {
+			switch op, payload, err := c.receive(); {
+			case err != nil:
+				t.Fatalf("cut off after %d of %d events: %v, %v", read, events, err, f.Hub.Stats().Ended)
+			case op == opPing:
+				c.send(frame(fin|opPong, payload))
+			case op == opPong:
+				ponged = true
+			case strings.Contains(payload, "note.added"):
+				if !strings.Contains(payload, fmt.Sprintf(`"data":"%dx`, read)) {
+					t.Fatalf("event %d is not next: %.100s", read, payload)
+				}
+				read++
+			}
+		}
+		link.Bytes = 1 << 20
+		if _, pings := c.answer(5 * time.Minute); pings < 10 {
+			t.Errorf("afterwards %d pings in 5 minutes", pings)
+		}
+	})
+}
+
+// A client that talks and does not read is cut like any that does not read,
+// also where nothing but pongs is written to it; what it finds when it reads at
+// last is whole frames.
+func TestPingsUnread(t *testing.T) {
+	for name, publish := range map[string]func(*fixture.Fixture){
+		"with news behind": func(f *fixture.Fixture) { f.Publish("news") },
+		"without":          func(*fixture.Fixture) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, &ws.Options{MessageBurst: 1000}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+				c := connect("")
+				c.want(opening)
+				ping := frame(fin|opPing, strings.Repeat("p", 125))
+				for range memnet.Capacity/127 + 1 { // the last pong does not fit
+					c.send(ping)
+				}
+				synctest.Wait()
+				publish(f)
+				time.Sleep(15 * time.Second) // the pong is given up
+				if f.Ended(hub.Slow) != 1 {
+					t.Errorf("ended: %v; want one as slow", f.Hub.Stats().Ended)
+				}
+				for {
+					op, payload, err := c.receive()
+					if err != nil {
+						break
+					}
+					if op != opPong || len(payload) != 125 {
+						t.Fatalf("half a frame, and then something else: %x, %.100q", op, payload)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Nothing comes before the opening, not even the answer to a client that
+// cannot wait to talk.
+func TestOpeningFirst(t *testing.T) {
+	for range 100 {
+		bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+			c := connect("")
+			c.send(text("x"))
+			c.want(opening)
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package ws_test
+
+import (
+	"bufio"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"testing"
+	"testing/synctest"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/internal/memnet"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
+	"github.com/crier-go/crier/transport/ws"
+)
+
+// What is no handshake is answered before anybody is subscribed for it.
+func TestHandshake(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*http.Request)
+		status int
+		header string // that must be there
+	}{
+		"right":                 {func(r *http.Request) {}, 101, "Sec-Websocket-Accept"},
+		"in a list":             {func(r *http.Request) { r.Header.Set("Connection", "keep-alive, upgrade") }, 101, ""},
+		"method POST":           {func(r *http.Request) { r.Method = "POST" }, 405, "Allow"},
+		"method HEAD":           {func(r *http.Request) { r.Method = "HEAD" }, 405, "Allow"},
+		"method OPTIONS":        {func(r *http.Request) { r.Method = "OPTIONS" }, 405, "Allow"},
+		"a plain GET":           {func(r *http.Request) { r.Header = http.Header{} }, 426, "Upgrade"},
+		"no Connection":         {func(r *http.Request) { r.Header.Del("Connection") }, 426, "Upgrade"},
+		"another protocol":      {func(r *http.Request) { r.Header.Set("Upgrade", "h2c") }, 426, "Upgrade"},
+		"no version":            {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Version") }, 426, "Sec-WebSocket-Version"},
+		"version 8":             {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "8") }, 426, "Sec-WebSocket-Version"},
+		"no key":                {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }, 426, "Upgrade"},
+		"a key that is short":   {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "c2hvcnQ=") }, 426, "Upgrade"},
+		"a key that is no code": {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!!!") }, 426, "Upgrade"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fixture.New(t, nil)
+				server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Logger: f.Logger()})))
+				conn := server.Dial()
+				r := fixture.Upgrade(fixture.Request("/"))
+				c.change(r)
+				fixture.Send(t, conn, r)
+				resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode != c.status || c.header != "" && resp.Header.Get(c.header) == "" {
+					t.Errorf("got %s, %v; want %d with %s", resp.Status, resp.Header, c.status, c.header)
+				}
+				if want := c.status == 101; (f.Subscribed() == 1) != want {
+					t.Errorf("%d streams were opened", f.Subscribed())
+				}
+			})
+		})
+	}
+}
+
+// The example of RFC 6455, section 1.3; and a cookie that middleware sets goes
+// along, while other headers of a response mean nothing here.
+func TestHandshakeAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		inner := ws.NewHandler(f.Hub, f.Auth, nil)
+		server := memnet.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Set-Cookie", "a=b")
+			w.Header().Set("Connection", "close")
+			inner.ServeHTTP(unwrapped{w}, r)
+		}))
+		conn := server.Dial()
+		r := fixture.Upgrade(fixture.Request("/", "Sec-WebSocket-Extensions", "permessage-deflate", "Sec-WebSocket-Protocol", "chat"))
+		fixture.Send(t, conn, r)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{
+			"Sec-Websocket-Accept":     "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+			"Connection":               "Upgrade",
+			"Upgrade":                  "websocket",
+			"Set-Cookie":               "a=b",
+			"Sec-Websocket-Extensions": "", // no compression
+			"Sec-Websocket-Protocol":   "",
+		} {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+	})
+}
+
+type unwrapped struct{ http.ResponseWriter }
+
+func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// A connection that cannot be taken over is an error that says so, and leaves
+// nothing subscribed.
+func TestCannotUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		inner := ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Logger: f.Logger()}))
+		server := memnet.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+		}))
+		conn := server.Dial()
+		r := fixture.Upgrade(fixture.Request("/"))
+		fixture.Send(t, conn, r)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusInternalServerError || resp.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("got %s, %v", resp.Status, resp.Header)
+		}
+		if f.Log.String() == "" {
+			t.Error("nothing was logged")
+		}
+		if st := f.Hub.Stats(); len(st.Streams) > 0 {
+			t.Errorf("still subscribed: %+v", st)
+		}
+	})
+}
+
+// What cannot be served now is told in the stream, with the code that says
+// "try again later".
+func TestShed(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("away") })
+		retries := map[int]bool{}
+		for range 20 {
+			c := connect("")
+			_, message, err := c.receive()
+			m := regexp.MustCompile(`^{"event":"stream.end","data":{"reason":"unavailable","retry":(\d+)}}$`).FindStringSubmatch(message)
+			if err != nil || m == nil {
+				t.Fatalf("got %q, %v", message, err)
+			}
+			ms, err := strconv.Atoi(m[1])
+			if err != nil || ms < 30_000 || ms >= 60_000 {
+				t.Errorf("retry: %s; want 30000 to 60000, ten to twenty times Options.Retry", m[1])
+			}
+			retries[ms] = true
+			c.wantClose(1013, "unavailable")
+		}
+		if len(retries) < 10 {
+			t.Errorf("20 clients that were sent away together come back at %d times", len(retries))
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+	})
+}
+
+func TestNewHandlerPanics(t *testing.T) {
+	f := fixture.New(t, nil)
+	for name, newHandler := range map[string]func(){
+		"no hub":              func() { ws.NewHandler(nil, f.Auth, nil) },
+		"no authenticator":    func() { ws.NewHandler(f.Hub, nil, nil) },
+		"negative read limit": func() { ws.NewHandler(f.Hub, f.Auth, &ws.Options{ReadLimit: -1}) },
+		"negative rate":       func() { ws.NewHandler(f.Hub, f.Auth, &ws.Options{MessagesPerSecond: -1}) },
+		"negative burst":      func() { ws.NewHandler(f.Hub, f.Auth, &ws.Options{MessageBurst: -1}) },
+		"an origin with path": func() {
+			ws.NewHandler(f.Hub, f.Auth, options(transport.Options{AllowedOrigins: []string{"https://a.example/"}}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			newHandler()
+		})
+	}
+}
