@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"context"
 	"net"
 	"runtime"
 	"strings"
@@ -114,22 +113,13 @@ func TestMillionUsers(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	e, err := posted.New(uuid.New(), payload{Fill: strings.Repeat("x", 100)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range users {
 		user := uuid.New()
 		s, err := h.Subscribe(hub.Request{Session: hub.Session{User: user, Allowed: hub.Everything()}, Filter: hub.Everything()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, err = posted.New(user, payload{Fill: strings.Repeat("x", 100)}); err != nil {
-			t.Fatal(err)
-		}
-		if err := h.Publish(context.Background(), e); err != nil {
-			t.Fatal(err)
-		}
+		publishTo(t, h, user, payload{Fill: strings.Repeat("x", 100)})
 		s.Close()
 	}
 	runtime.GC()

@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -274,38 +272,11 @@ func join(cs []event.Category) string {
 }
 
 func (c *lawClient) open(conn *lawConn, query url.Values) (func() (frame, error), error) {
-	if c.path == "/ws" {
-		query.Set("last_event_id", c.last)
-		u := &url.URL{Scheme: "ws", Host: "memory", Path: c.path, RawQuery: query.Encode()}
-		socket, _, err := websocket.NewClient(conn, u, nil, 1024, 1024)
-		if err != nil {
-			return nil, err
-		}
-		c.mu.Lock()
-		conn.socket = socket
-		c.mu.Unlock()
-		return func() (f frame, err error) {
-			err = socket.ReadJSON(&f)
-			return f, err
-		}, nil
-	}
-	r, err := http.NewRequest("GET", "http://memory"+c.path+"?"+query.Encode(), nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Last-Event-ID", c.last)
-	if err := r.Write(conn); err != nil {
-		return nil, err
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), r)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(resp.Status)
-	}
-	body := bufio.NewReader(resp.Body)
-	return func() (frame, error) { return readSSE(body) }, nil
+	next, socket, err := open(conn, "memory", c.path, query, c.last)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn.socket = socket
+	return next, err
 }
 
 // receive enters a frame into the client's account.

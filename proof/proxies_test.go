@@ -2,7 +2,6 @@ package proof
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"net"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
@@ -229,52 +227,13 @@ func (r *reader) connect() {
 	}
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	r.conn = conn
-	query := url.Values{"user": {r.user.String()}, "last_event_id": {r.last}}.Encode()
-	if r.path == "/ws" {
-		d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }}
-		ws, _, err := d.Dial("ws"+strings.TrimPrefix(r.base, "http")+r.path+"?"+query, nil)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		r.next = func() (f frame, err error) {
-			err = ws.ReadJSON(&f)
-			return f, err
-		}
-	} else {
-		r.next = r.get(r.path + "?" + query)
+	r.next, _, err = open(conn, strings.TrimPrefix(r.base, "http://"), r.path, url.Values{"user": {r.user.String()}}, r.last)
+	if err != nil {
+		r.t.Fatal(err)
 	}
 	if f := r.frame(); f.Event != "stream.cursor" {
 		r.t.Fatalf("the stream begins with %+v", f)
 	}
-}
-
-// get opens an event stream, taking gzip as a browser does.
-func (r *reader) get(target string) func() (frame, error) {
-	r.t.Helper()
-	req, err := http.NewRequest("GET", r.base+target, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header.Set("Accept-Encoding", "gzip")
-	if err := req.Write(r.conn); err != nil {
-		r.t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(r.conn), req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		r.t.Fatal(resp.Status)
-	}
-	body := bufio.NewReader(resp.Body)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		plain, err := gzip.NewReader(body)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		body = bufio.NewReader(plain)
-	}
-	return func() (frame, error) { return readSSE(body) }
 }
 
 func (r *reader) frame() frame {

@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/websocket"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crier-go/crier/event"
@@ -187,59 +184,8 @@ func (c *client) done() bool {
 
 // open opens the stream on a connection, and returns how to read a frame.
 func (c *client) open(conn net.Conn) (func() (frame, error), error) {
-	query := url.Values{"user": {c.user.String()}}
-	if c.path == "/ws" {
-		query.Set("last_event_id", c.last)
-		d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }}
-		ws, _, err := d.Dial("ws"+strings.TrimPrefix(c.url, "http")+c.path+"?"+query.Encode(), nil)
-		if err != nil {
-			return nil, err
-		}
-		return func() (f frame, err error) {
-			err = ws.ReadJSON(&f)
-			return f, err
-		}, nil
-	}
-	r, err := http.NewRequest("GET", c.url+c.path+"?"+query.Encode(), nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Last-Event-ID", c.last)
-	if err := r.Write(conn); err != nil {
-		return nil, err
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), r)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %s", resp.Status)
-	}
-	body := bufio.NewReader(resp.Body)
-	return func() (frame, error) { return readSSE(body) }, nil
-}
-
-// readSSE reads one event of an event stream.
-func readSSE(r *bufio.Reader) (f frame, err error) {
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return frame{}, err // what was begun is dropped, as the specification says
-		}
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		switch name {
-		case "id":
-			f.ID = value
-		case "event":
-			f.Event = value
-		case "data":
-			f.Data = json.RawMessage(value)
-		case "":
-			if f.Data != nil {
-				return f, nil
-			}
-		}
-	}
+	next, _, err := open(conn, strings.TrimPrefix(c.url, "http://"), c.path, url.Values{"user": {c.user.String()}}, c.last)
+	return next, err
 }
 
 // The faults that a connection may have after some bytes.

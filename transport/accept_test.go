@@ -173,3 +173,20 @@ func TestExpiredAlready(t *testing.T) {
 		}
 	})
 }
+
+// What is revoked between the authenticator's look and the subscription opens
+// no stream.
+func TestRevokedMeanwhile(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(r *http.Request) (hub.Session, error) {
+			time.Sleep(time.Second) // looks it up
+			f.Hub.RevokeUser(fixture.Alice)
+			time.Sleep(time.Second) // is slow to return
+			return fixture.Known(r)
+		})
+		got := readUntil(t, ask(fixture.Request("/"), nil), "stream.end")
+		if strings.Contains(got, "stream.cursor") || f.Subscribed() != 0 {
+			t.Errorf("a stream was opened: %q", got)
+		}
+	})
+}

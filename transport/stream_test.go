@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -56,11 +57,11 @@ func (c *fakeConn) Open(cursor string, retry time.Duration) error {
 }
 
 func (c *fakeConn) Send(batch []*hub.Message) error {
-	var texts string
+	var texts strings.Builder
 	for _, m := range batch {
-		texts += fmt.Sprintf(" %s", m.Data())
+		texts.WriteString(fmt.Sprintf(" %s", m.Data()))
 	}
-	return c.call("send", texts)
+	return c.call("send", texts.String())
 }
 
 func (c *fakeConn) Beat(cursor string) error {

@@ -23,9 +23,9 @@
 //
 // # Close codes
 //
-// 1000 normal, 1001 shutting down, 1003 for a binary message, 1008 revoked,
-// expired or over a limit of messages, 1009 over the read limit, 1013 come back
-// later.
+// 1000 normal, 1001 shutting down, 1002 for what breaks the protocol, 1003 for a
+// binary message, 1008 revoked, expired or over a limit of messages, 1009 over
+// the read limit, 1013 come back later.
 package ws
 
 import (

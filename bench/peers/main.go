@@ -1,0 +1,159 @@
+// Command peers measures Crier and what people use in its place, side by side on one machine: what an event costs to
+// encode, to hand to sleeping readers, to send over Server-Sent Events and WebSocket, what arrives of a burst, and
+// what an idle connection holds in memory. Run it with -h for its flags.
+//
+// It starts itself again in two roles for each measurement: the server, one peer in a process of its own, and one
+// cheap client that is the same for all. It needs Linux.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	roleServer = "server"
+	roleClient = "client"
+)
+
+func main() {
+	runChild(os.Args)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+// runChild runs a child's role and ends the process, if the arguments name one.
+func runChild(args []string) {
+	if len(args) < 2 {
+		return
+	}
+	var err error
+	switch args[1] {
+	case roleServer:
+		err = runServer(args[2:])
+	case roleClient:
+		err = runClient(args[2:])
+	default:
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func newFlagSet(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(os.Stderr)
+	return fs
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := newFlagSet("peers")
+	fs.SetOutput(stderr)
+	rounds := fs.Int("rounds", 3, "how often each measurement is made; `n`")
+	seconds := fs.Float64("seconds", 2, "how long each measured stretch lasts")
+	only := fs.String("scenarios", "", "comma-separated `names` of scenarios, or their beginnings; all by default")
+	who := fs.String("peers", "", "comma-separated `names` of peers; all by default. Floors take part anyway")
+	svg := fs.String("svg", "", "write the picture to this `file`")
+	fs.Usage = func() {
+		fmt.Fprintf(stderr, "peers measures Crier beside its peers. It writes Markdown to standard output and progress "+
+			"to standard error.\nWith its defaults it runs for about a quarter of an hour and wants a quiet machine "+
+			"with 8 GB of free memory;\n-rounds 1 -seconds 1 gives a first impression in a third of that.\n\n")
+		fs.PrintDefaults()
+		fmt.Fprintf(stderr, "\nscenarios: %s\npeers: %s\n",
+			strings.Join(scenarioNames(), " "), strings.Join(peerNames(), " "))
+	}
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *rounds < 1 || *seconds <= 0 {
+		return errors.New("-rounds and -seconds must be positive")
+	}
+	c := &campaign{rounds: *rounds, length: time.Duration(*seconds * float64(time.Second)), progress: stderr}
+	if err := c.choose(*only, *who); err != nil {
+		return err
+	}
+	env := describe(c)
+	results := c.run(ctx)
+	if err := writeMarkdown(stdout, env, results); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if *svg != "" {
+		if err := os.WriteFile(*svg, drawSVG(env, results), 0o644); err != nil {
+			return fmt.Errorf("writing the picture: %w", err)
+		}
+	}
+	if ctx.Err() != nil {
+		return errors.New("interrupted; what there is has been written")
+	}
+	if n := failures(results); n > 0 {
+		return fmt.Errorf("%d measurements failed; the report says which", n)
+	}
+	return nil
+}
+
+func failures(results []result) (n int) {
+	for _, r := range results {
+		for _, o := range r.outcomes {
+			if o.err != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// choose narrows the campaign to what the flags name.
+func (c *campaign) choose(only, who string) error {
+	c.scenarios, c.peers = scenarios, peers
+	if only != "" {
+		c.scenarios = nil
+		for name := range strings.SplitSeq(only, ",") {
+			found := false
+			for _, s := range scenarios {
+				if !strings.HasPrefix(s.name, name) {
+					continue
+				}
+				found = true
+				if !slices.ContainsFunc(c.scenarios, func(x scenario) bool { return x.name == s.name }) {
+					c.scenarios = append(c.scenarios, s)
+				}
+			}
+			if !found {
+				_, err := findScenario(name)
+				return err
+			}
+		}
+	}
+	if who != "" {
+		c.peers = nil
+		names := strings.Split(who, ",")
+		for _, name := range names {
+			if _, err := findPeer(name); err != nil {
+				return err
+			}
+		}
+		for _, p := range peers {
+			if p.kind == floor || slices.Contains(names, p.name) {
+				c.peers = append(c.peers, p)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// An inMemory is a peer's set of readers without a network: goroutines, or what the peer has in their place, that
+// wait for events and tell the tally of each that they get.
+type inMemory struct {
+	prepare func(it item, user int) any // makes the peer's own type of event, for item.made; nil if it has none
+	publish func(it item, user int)     // user is 0 in a fan-out
+}
+
+func (m *inMemory) make(seq uint64, user int) item {
+	it := newItem(seq)
+	if m.prepare != nil {
+		it.made = m.prepare(it, user)
+	}
+	return it
+}
+
+// A tally counts what readers receive and wakes whoever waits for a number to be reached. It is the same for all
+// peers, and costs two atomic operations a delivery.
+type tally struct {
+	n, goal atomic.Uint64
+	reached chan struct{}
+}
+
+func newTally() *tally {
+	t := &tally{reached: make(chan struct{}, 1)}
+	t.goal.Store(math.MaxUint64)
+	return t
+}
+
+// got notes k received events.
+func (t *tally) got(k int) {
+	if t.n.Add(uint64(k)) >= t.goal.Load() {
+		select {
+		case t.reached <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait returns when n events have been received in all.
+func (t *tally) wait(n uint64) error {
+	t.goal.Store(n)
+	defer t.goal.Store(math.MaxUint64)
+	var late <-chan time.Time
+	for t.n.Load() < n {
+		if late == nil {
+			late = time.After(20 * time.Second)
+		}
+		select {
+		case <-t.reached:
+		case <-late:
+			return fmt.Errorf("%d of %d deliveries were missing after 20 seconds", n-t.n.Load(), n)
+		}
+	}
+	return nil
+}
+
+// measureInMemory makes one measurement of a peer without a network.
+func measureInMemory(p peer, scenarioName string, length time.Duration) (reply, error) {
+	s, err := findScenario(scenarioName)
+	if err != nil {
+		return reply{}, err
+	}
+	switch s.kind {
+	case encodeEvent:
+		return measureEncode(p, length)
+	case fanOut:
+		return measureFanout(p, s.size, length)
+	case routeEvent:
+		return measureRoute(p, s.size, length)
+	}
+	return reply{}, fmt.Errorf("%s is not measured in memory", s.name)
+}
+
+func measureEncode(p peer, length time.Duration) (reply, error) {
+	encode, err := p.encode(newItem(1))
+	if err != nil {
+		return reply{}, err
+	}
+	encode()
+	var before, after runtime.MemStats
+	for n := 1000; ; n *= 2 {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		for range n {
+			encode()
+		}
+		took := time.Since(begin)
+		if took < length/4 {
+			continue
+		}
+		runtime.ReadMemStats(&after)
+		return reply{Window: uint64(n), WindowTime: took, Allocs: after.Mallocs - before.Mallocs}, nil
+	}
+}
+
+// measureFanout times publishing one event until the last of the sleeping readers has it.
+func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
+	t := newTally()
+	m, err := p.fanout(readers, t)
+	if err != nil {
+		return reply{}, err
+	}
+	var r reply
+	for begin, seq := time.Now(), uint64(1); ; seq++ {
+		// The readers of the last event go back to sleep; that is not in the time.
+		time.Sleep(3 * time.Millisecond)
+		it := m.make(seq, 0)
+		start, cpu := time.Now(), cpuTime()
+		m.publish(it, 0)
+		if err := t.wait(seq * uint64(readers)); err != nil {
+			return reply{}, err
+		}
+		if seq <= 2 { // the first events find cold caches and stacks that still have to grow
+			begin = time.Now()
+			continue
+		}
+		r.WindowTime += time.Since(start)
+		r.WindowCPU += cpuTime() - cpu
+		r.Window += uint64(readers)
+		if time.Since(begin) > length {
+			return r, nil
+		}
+	}
+}
+
+// measureRoute times publishing events to users at random, a few at a time, until all have arrived.
+func measureRoute(p peer, users int, length time.Duration) (reply, error) {
+	const perUser = 8 << 10 // the dearest peer's clients take about this much
+	if need := uint64(users) * perUser; available() < need {
+		return reply{}, fmt.Errorf("%d users want about %d MB of free memory, more than there is", users, need>>20)
+	}
+	t := newTally()
+	collect := debug.SetGCPercent(400) // setting up a million clients would be one collection after the other
+	m, err := p.route(users, t)
+	if err != nil {
+		return reply{}, err
+	}
+	debug.SetGCPercent(collect)
+	runtime.GC()
+	var (
+		random = rand.New(rand.NewPCG(1, 2))
+		events [64]item
+		to     [len(events)]int
+		r      reply
+	)
+	for begin, sent := time.Now(), uint64(0); time.Since(begin) < length; {
+		for i := range events {
+			to[i] = random.IntN(users)
+			events[i] = m.make(sent+uint64(i)+1, to[i])
+		}
+		start, cpu := time.Now(), cpuTime()
+		for i := range events {
+			m.publish(events[i], to[i])
+			sent++
+			if time.Since(begin) > length { // where one takes a second, 64 would take a minute
+				break
+			}
+		}
+		if err := t.wait(sent); err != nil {
+			return reply{}, err
+		}
+		r.WindowTime += time.Since(start)
+		r.WindowCPU += cpuTime() - cpu
+		r.Window = sent
+	}
+	return r, nil
+}
+
+// available is the system's free memory in bytes; all there is where it cannot be told.
+func available() uint64 {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return math.MaxUint64
+	}
+	for line := range bytes.Lines(info) {
+		f := bytes.Fields(line)
+		if len(f) >= 2 && string(f[0]) == "MemAvailable:" {
+			kb, err := strconv.ParseUint(string(f[1]), 10, 64)
+			if err == nil {
+				return kb << 10
+			}
+		}
+	}
+	return math.MaxUint64
+}
