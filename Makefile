@@ -29,7 +29,7 @@ CLIENTS = $(E2E)/clients
 
 # Names what the tests need beside Go and this machine lacks.
 define MISSING
-need() { \
+missing=; need() { \
 	what=$$1; shift; \
 	for program; do if command -v $$program >/dev/null; then return; fi; done; \
 	echo "not run here: $$what ($$1 is missing)"; missing=1; \
@@ -63,11 +63,16 @@ test:
 	@$(MISSING)
 
 lint:
-	@unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
-		test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
-	@set -e; for module in $(CODE); do echo "lint $$module"; cd $(CURDIR)/$$module; \
-		go vet ./...; $(TOOL) staticcheck ./...; go fix -diff ./...; done
-	@set -e; for module in $(MODULES); do cd $(CURDIR)/$$module; go mod tidy -diff; done
+	@failed=; unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
+	test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; failed=1; }; \
+	for module in $(CODE); do \
+		echo "lint $$module"; cd $(CURDIR)/$$module; \
+		go vet ./... || failed=1; \
+		$(TOOL) staticcheck ./... || failed=1; \
+		go fix -diff ./... || failed=1; \
+	done; \
+	for module in $(MODULES); do cd $(CURDIR)/$$module; go mod tidy -diff || failed=1; done; \
+	test -z "$$failed"
 
 e2e: $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node_modules)
 	cd $(E2E) && go test -count=1 -v ./...

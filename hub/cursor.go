@@ -3,7 +3,6 @@ package hub
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -128,5 +127,3 @@ func (h *Hub) lowerEpoch(ms int64) {
 		h.epoch.Store(ms)
 	}
 }
-
-func startEpoch() int64 { return time.Now().UnixMilli() }

@@ -21,9 +21,6 @@ const (
 	Shutdown    Reason = "shutdown"    // the hub is shutting down
 )
 
-// reasons lists them all; Stats counts by it.
-var reasons = [...]Reason{Gone, Slow, Revoked, Expired, Overloaded, Abusive, Unavailable, Shutdown}
-
 func (r Reason) Error() string { return "hub: stream ended: " + string(r) }
 
 // ErrClosed is returned by everything that needs an open hub after Shutdown
