@@ -40,6 +40,7 @@ type Hub struct {
 	// woken after. It also guards the entries' places and costs.
 	mu        sync.Mutex
 	closed    bool
+	open      int // subscriptions that have not left
 	retained  retention
 	ephemeral retention
 	ageing    *time.Timer // one for all ageing; nil until something is retained

@@ -6,7 +6,8 @@ import (
 )
 
 // A Reason says why a stream ended. It is an error, so that Take can return
-// it, and its text is what a client reads in stream.end.
+// it. What a client reads in stream.end is string(reason); its Error, which fmt
+// prints, says more.
 type Reason string
 
 // The reasons for which streams end.

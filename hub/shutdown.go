@@ -23,7 +23,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 		if h.ageing != nil {
 			h.ageing.Stop()
 		}
-		if h.index.count.Load() == 0 {
+		if h.open == 0 {
 			h.closeDrained()
 		}
 	}

@@ -55,6 +55,7 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 	if reason := h.revocations.check(r.Session, r.Authenticated, now); reason != "" {
 		s.End(reason)
 		h.release(s)
+		h.leave()
 		return nil, reason
 	}
 	if !r.Session.Expires.IsZero() {
@@ -89,6 +90,7 @@ func (h *Hub) admit(s *Subscription, after string) error {
 		return err
 	}
 	s.log = l
+	h.open++
 	l.attach(s)
 	h.everyone.listeners.Add(1)
 	h.index.add(s)
@@ -151,17 +153,25 @@ func (h *Hub) detach(s *Subscription) {
 	if f := h.options.Observer.Ended; f != nil {
 		f(s.info())
 	}
+	h.leave()
 }
 
-// release undoes admit.
+// release undoes admit, but for leave.
 func (h *Hub) release(s *Subscription) {
 	h.index.remove(s)
 	h.everyone.listeners.Add(-1)
 	s.log.detach(s)
 	h.mu.Lock()
 	h.dropIfUnused(s.log)
-	if h.closed && h.index.count.Load() == 0 {
+	h.mu.Unlock()
+}
+
+// leave is the last that a subscription does: Shutdown may return then.
+func (h *Hub) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open--
+	if h.closed && h.open == 0 {
 		h.closeDrained()
 	}
-	h.mu.Unlock()
 }

@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,7 +40,7 @@ func (c *recheck) start(s *Stream) {
 		return
 	}
 	c.timer = time.AfterFunc(interval, func() {
-		session, err := c.auth(c.request)
+		session, err := c.ask()
 		switch {
 		case errors.Is(err, ErrUnauthenticated), err == nil && session.User != c.user:
 			s.End(hub.Revoked)
@@ -52,6 +54,17 @@ func (c *recheck) start(s *Stream) {
 			c.timer.Reset(interval)
 		}
 	})
+}
+
+// ask asks the authenticator. net/http is not there to catch a panic of its, as
+// it was the first time; it counts as a failure.
+func (c *recheck) ask() (_ hub.Session, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return c.auth(c.request)
 }
 
 func (c *recheck) stop() {

@@ -57,6 +57,9 @@ func TestRecheckFails(t *testing.T) {
 			if asked.Add(1); r.Header.Get("Cookie") != "session=1" || r.URL.RawQuery != "x=y" || r.Context().Err() != nil {
 				t.Errorf("asked with another request: %v, %v", r, r.Context().Err())
 			}
+			if asked.Load() == 3 {
+				panic("away")
+			}
 			return hub.Session{}, errors.New("away")
 		})
 		time.Sleep(10*time.Second + time.Millisecond)

@@ -133,3 +133,20 @@ func TestMessageOfRefused(t *testing.T) {
 		}
 	})
 }
+
+// A panic of the application costs the connection that it came from, no more.
+func TestMessagePanics(t *testing.T) {
+	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { panic("a bug") }}
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c, other := connect(""), connect("")
+		c.want(opening)
+		other.want(opening)
+		c.send(text("x"))
+		c.wantClose(1011, "internal error")
+		f.Publish("news")
+		other.want(note("news"))
+		if log := f.Log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "onmessage_test.go") {
+			t.Errorf("logged: %s", log)
+		}
+	})
+}

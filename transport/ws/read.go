@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,6 +23,7 @@ import (
 func (c *conn) read(ctx context.Context) {
 	defer c.stream.Close()
 	defer c.Conn.Close()
+	defer c.recover()
 	if c.handler.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
@@ -43,6 +45,17 @@ func (c *conn) read(ctx context.Context) {
 		default:
 			c.receive(ctx, r)
 		}
+	}
+}
+
+// recover does for OnMessage what net/http does for handlers: a panic costs the
+// connection that it came from, and not the process.
+func (c *conn) recover() {
+	if r := recover(); r != nil {
+		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage", "panic", r, "stack", string(debug.Stack()))
+		c.write(appendClose(nil, websocket.CloseInternalServerErr, "internal error"), true)
+		c.stream.End(hub.Gone)
+		io.Copy(io.Discard, c.Conn) // until the grace is over
 	}
 }
 
