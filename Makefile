@@ -88,7 +88,7 @@ soak:
 		targets=$$(go test -list '^Fuzz' $$package); \
 		for target in $$targets; do case $$target in Fuzz*) \
 			echo "fuzz $$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		esac; done; done
 
 bench:

@@ -30,7 +30,10 @@
 // there; one that is awake finds the new message by itself. Falling behind
 // means that a log has evicted what the cursor still wanted: the subscription
 // is told of the gap in place ([TypeGap]) and goes on from the oldest that is
-// retained. Nothing is disconnected for that.
+// retained. Nothing is disconnected for that, and nothing loops: a client that
+// is for ever slower than its stream gets gap, events, gap, events, as fast as
+// it reads. One that cannot be written to at all is ended by its transport, as
+// [Slow], and resumes when it comes back.
 //
 // # Rendering a page
 //

@@ -48,6 +48,7 @@ type Hub struct {
 
 	revocations revocations
 	counters    counters
+	notices     notices
 	drained     chan struct{} // closed when the hub is, and the last subscription has gone
 }
 
@@ -64,6 +65,7 @@ func New(r *event.Registry, o *Options) *Hub {
 		began:    time.Now(),
 		users:    users{logs: map[uuid.UUID]*log{}},
 		drained:  make(chan struct{}),
+		notices:  notices{kinds: map[string]*notice{}},
 	}
 	h.everyone = &log{maxEvents: h.options.BroadcastEvents, maxBytes: h.options.Bytes / 2}
 	h.ephemeral = retention{ephemeral: true, limit: h.options.Bytes / ephemeralShare}

@@ -314,3 +314,62 @@ func TestUnknownIsToldAgain(t *testing.T) {
 		expect(t, taken(t, subscribed(t, h, alice, s.Cursor())))
 	}
 }
+
+// A client that is for ever slower than its stream does not loop: each Take
+// hands out the gap and then what is still there, and goes forward.
+func TestForeverSlow(t *testing.T) {
+	h := New(&kinds, &Options{UserEvents: 5})
+	s := subscribed(t, h, alice, "")
+	large := strings.Repeat("x", 30_000) // two fit into a Take
+	last := position(0)
+	for round := range 100 {
+		for range 7 {
+			publish(t, h, made(note, alice, large))
+		}
+		batch, err := s.Take(nil)
+		if err != nil || len(batch) != 3 || text(batch[0]) != gapEvicted {
+			t.Fatalf("round %d: %d messages, %v", round, len(batch), err)
+		}
+		if s.position <= last {
+			t.Fatalf("round %d: from position %d to %d", round, last, s.position)
+		}
+		last = s.position
+	}
+}
+
+// Whatever a client says its last id was: no panic, no position beyond the
+// head, and nothing of anybody else's.
+func FuzzAfter(f *testing.F) {
+	h := New(&kinds, &Options{UserEvents: 3})
+	for _, user := range []uuid.UUID{alice, bob} {
+		for i := range 5 {
+			e := must(note.New(user, fmt.Sprint(user, i)))
+			if err := h.Publish(context.Background(), e); err != nil {
+				f.Fatal(err)
+			}
+			f.Add(e.ID().String())
+		}
+	}
+	for p := range position(12) {
+		f.Add(h.mint.cursor(p).String())
+	}
+	for _, after := range []string{"", "garbage", "\x00\r\n", uuid.NewString(), newMint().cursor(2).String(), h.mint.cursor(lastPosition).String(), strings.Repeat("0", 36)} {
+		f.Add(after)
+	}
+	f.Fuzz(func(t *testing.T, after string) {
+		s, err := h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Everything(), After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if s.position > h.head.Load() {
+			t.Errorf("%q begins at %d, beyond the head", after, s.position)
+		}
+		got := taken(t, s)
+		for i, e := range got {
+			if !strings.HasPrefix(e, alice.String()) && (i > 0 || e != gapUnknown && e != gapEvicted) {
+				t.Errorf("%q gets %q", after, got)
+			}
+		}
+	})
+}

@@ -11,11 +11,17 @@ import (
 // An Observer is told what happens in a hub. Every field may be nil. The
 // functions are called in the goroutine in which it happens, never under a
 // lock, and concurrently: they should be quick, and may call the hub.
+//
+// Where Ended, Refused or Gap is nil, what an operator must know of it (clients
+// that are slow or abusive, streams refused as overloaded, evicted events) goes
+// to Options.Logger, each kind at most once a minute.
 type Observer struct {
 	// Subscribed: a stream has opened.
 	Subscribed func(Stream)
 	// Ended: a stream has ended and released everything.
 	Ended func(Stream)
+	// Refused: a stream was not opened, for this reason.
+	Refused func(s Session, transport string, reason Reason)
 	// Published: an event has been published, and this many sleeping streams
 	// were woken for it. (Streams that were awake find it by themselves, and
 	// concurrent broadcasts may be woken for by one of them.)
@@ -75,6 +81,31 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 		h.counters.gap(reason)
 		if f := h.options.Observer.Gap; f != nil {
 			f(s.info(), reason)
+		} else if reason == "evicted" {
+			h.notice("clients were told of a gap: events were evicted before they had read them")
 		}
+	}
+}
+
+// observeEnd counts and reports the end of a stream.
+func (h *Hub) observeEnd(s *Subscription) {
+	info := s.info()
+	h.counters.end(info)
+	switch f := h.options.Observer.Ended; {
+	case f != nil:
+		f(info)
+	case info.Reason == Slow || info.Reason == Abusive:
+		h.notice("streams ended as " + string(info.Reason))
+	}
+}
+
+// observeRefusal counts and reports a stream that was not opened.
+func (h *Hub) observeRefusal(r Request, reason Reason) {
+	h.counters.refuse(reason)
+	switch f := h.options.Observer.Refused; {
+	case f != nil:
+		f(r.Session, r.Transport, reason)
+	case reason == Overloaded:
+		h.notice("streams were refused as overloaded")
 	}
 }

@@ -43,7 +43,8 @@ type Options struct {
 	Streams int
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
-	// Logger receives errors that no Observer.Error hears. Default
+	// Logger receives what the Observer has no function for and an operator
+	// must know: errors and, at most once a minute each, warnings. Default
 	// slog.Default().
 	Logger *slog.Logger
 }

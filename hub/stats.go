@@ -14,6 +14,7 @@ type Stats struct {
 	Delivered uint64            `json:"delivered"` // events handed out to streams
 	Gaps      map[string]uint64 `json:"gaps"`      // told to streams, by reason
 	Ended     map[Reason]uint64 `json:"ended"`     // streams, by reason
+	Refused   map[Reason]uint64 `json:"refused"`   // streams that were not opened, by reason
 	Retained  int               `json:"retained"`  // entries in all logs
 	Bytes     int64             `json:"bytes"`     // what they cost
 	Behind    uint64            `json:"behind"`    // publishes that the furthest stream has yet to look at; 0 if all sleep
@@ -26,15 +27,21 @@ type counters struct {
 	mu        sync.Mutex
 	delivered uint64 // by streams that have ended
 	ended     map[Reason]uint64
+	refused   map[Reason]uint64
 	gaps      map[string]uint64
 }
 
 func (c *counters) init() {
-	c.ended, c.gaps = map[Reason]uint64{}, map[string]uint64{}
+	c.ended, c.refused, c.gaps = map[Reason]uint64{}, map[Reason]uint64{}, map[string]uint64{}
 }
 
-func (c *counters) end(s *Subscription) {
-	info := s.info()
+func (c *counters) refuse(reason Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused[reason]++
+}
+
+func (c *counters) end(info Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended[info.Reason]++
@@ -54,6 +61,7 @@ func (h *Hub) Stats() Stats {
 	h.counters.mu.Lock()
 	st.Delivered = h.counters.delivered
 	st.Ended = maps.Clone(h.counters.ended)
+	st.Refused = maps.Clone(h.counters.refused)
 	st.Gaps = maps.Clone(h.counters.gaps)
 	h.counters.mu.Unlock()
 

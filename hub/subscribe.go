@@ -14,6 +14,20 @@ import (
 // A subscription that begins with Request.After stands where that id does; one
 // that can't be placed begins with a gap, see [TypeGap].
 func (h *Hub) Subscribe(r Request) (*Subscription, error) {
+	s, err := h.subscribe(r)
+	if err != nil {
+		if reason, ok := err.(Reason); ok {
+			h.observeRefusal(r, reason)
+		}
+		return nil, err
+	}
+	if f := h.options.Observer.Subscribed; f != nil {
+		f(s.info())
+	}
+	return s, nil
+}
+
+func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	if r.Session.User == uuid.Nil {
 		return nil, ErrNoUser
 	}
@@ -64,9 +78,6 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.End(Expired) })
 		}
 		s.mu.Unlock()
-	}
-	if f := h.options.Observer.Subscribed; f != nil {
-		f(s.info())
 	}
 	return s, nil
 }
@@ -149,10 +160,7 @@ func (s *Subscription) live() bool {
 // detach takes a closed subscription out of the hub and reports its end.
 func (h *Hub) detach(s *Subscription) {
 	h.release(s)
-	h.counters.end(s)
-	if f := h.options.Observer.Ended; f != nil {
-		f(s.info())
-	}
+	h.observeEnd(s)
 	h.leave()
 }
 

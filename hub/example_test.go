@@ -1,0 +1,136 @@
+package hub_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub"
+)
+
+type message struct {
+	Text string `json:"text"`
+}
+
+var (
+	registry event.Registry
+	posted   = event.Define[message](&registry, "chat", "chat.message.posted", "Somebody wrote a message.")
+	typing   = event.Define[struct{}](&registry, "typing", "typing.user.started", "Somebody types.", event.Ephemeral())
+	ada      = uuid.MustParse("5f4b2c1e-3f4e-4f0a-9d59-0a1c6a3d7b10")
+)
+
+// asAda is a request for everything that is Ada's.
+func asAda(after string) hub.Request {
+	return hub.Request{
+		Session: hub.Session{User: ada, Allowed: hub.Everything()},
+		Filter:  hub.Everything(),
+		After:   after,
+	}
+}
+
+func say(h *hub.Hub, text string) *event.Event {
+	e, err := posted.New(ada, message{text})
+	if err == nil {
+		err = h.Publish(context.Background(), e)
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	return e
+}
+
+// printAll takes all that there is.
+func printAll(s *hub.Subscription) {
+	var batch []*hub.Message
+	var err error
+	for {
+		if batch, err = s.Take(batch); err != nil || len(batch) == 0 {
+			return
+		}
+		for _, m := range batch {
+			fmt.Println(m.Type(), string(m.Data()))
+		}
+	}
+}
+
+// A transport does this for each connection; an application only publishes.
+func Example() {
+	h := hub.New(&registry, nil)
+	s, err := h.Subscribe(asAda(""))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	say(h, "hello")
+	printAll(s)
+	// Output: chat.message.posted {"text":"hello"}
+}
+
+// A page is rendered from a state, and then follows the stream. What is
+// published in between is not lost.
+func ExampleHub_Cursor() {
+	h := hub.New(&registry, nil)
+	say(h, "in the state")
+
+	cursor := h.Cursor()              // first the cursor,
+	state := []string{"in the state"} // then the state, from the database
+	say(h, "in between")              // while the page is on its way
+
+	s, err := h.Subscribe(asAda(cursor)) // the page's EventSource connects
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	fmt.Println("state:", state)
+	printAll(s)
+	// Output:
+	// state: [in the state]
+	// chat.message.posted {"text":"in between"}
+}
+
+// A client that comes back with the last id that it saw goes on behind it.
+// Ephemeral events are not replayed.
+func ExampleHub_Subscribe_resume() {
+	h := hub.New(&registry, nil)
+	last := say(h, "seen")
+	say(h, "missed")
+	e, err := typing.New(ada, struct{}{})
+	if err == nil {
+		err = h.Publish(context.Background(), e)
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+
+	s, err := h.Subscribe(asAda(last.ID().String()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	printAll(s)
+	// Output: chat.message.posted {"text":"missed"}
+}
+
+// A client that cannot get everything is told so, in its place.
+func ExampleSubscription_Take_gap() {
+	h := hub.New(&registry, &hub.Options{UserEvents: 2})
+	s, err := h.Subscribe(asAda(""))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	for i := range 5 {
+		say(h, fmt.Sprint(i))
+	}
+	printAll(s)
+	// Output:
+	// stream.gap {"reason":"evicted"}
+	// chat.message.posted {"text":"3"}
+	// chat.message.posted {"text":"4"}
+}
