@@ -28,7 +28,7 @@ func TestIsolation(t *testing.T) {
 	}
 	var fence hubtest.Fence
 	slow := make(chan hub.Stream, clients)
-	const bytes = 16 << 20
+	const bytes = 64 << 20
 	h := hub.New(&kinds, &hub.Options{Bytes: bytes, Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
 		if s.Reason == hub.Slow {
 			slow <- s

@@ -116,6 +116,7 @@ func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
 	mux.Handle("/ws", ws.NewHandler(h, everyUser, &ws.Options{Options: o}))
 	srv := httptest.NewUnstartedServer(mux)
 	srv.Listener = smallBuffers{srv.Listener}
+	srv.Config.ReadHeaderTimeout = 2 * time.Second
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return srv
