@@ -150,10 +150,10 @@ func (c *client) run() error {
 		if err != nil {
 			return err
 		}
-		conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		fault := healthy
 		if !c.healthy {
 			fault = c.rand.IntN(5)
+			conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		}
 		faulty := &faultyConn{TCPConn: conn.(*net.TCPConn), ledger: c.ledger, rand: c.rand, left: 200 + c.rand.IntN(10_000), fault: fault}
 		next, err := c.open(faulty)
