@@ -139,7 +139,10 @@ func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
 	var want []event.Category
 	for _, name := range names {
 		c := event.Category(strings.TrimSpace(name))
-		if !slices.Contains(valid, c) {
+		switch {
+		case c == "":
+			return hub.Filter{}, badCategories("an empty category", valid)
+		case !slices.Contains(valid, c):
 			return hub.Filter{}, badCategories("unknown category", valid)
 		}
 		want = append(want, c)

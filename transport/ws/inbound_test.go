@@ -28,7 +28,7 @@ func TestWrongMessages(t *testing.T) {
 		`{"categories":null}`:             `{"error":"` + only + `"}`,
 		`{"ref":"a"}`:                     `{"error":"` + only + `","ref":"a"}`,
 		`{"categories":[]}`:               `{"error":"no category; ` + valid + `"}`,
-		`{"categories":[""]}`:             `{"error":"unknown category; ` + valid + `"}`,
+		`{"categories":[""]}`:             `{"error":"an empty category; ` + valid + `"}`,
 		`{"categories":["notes","x"]}`:    `{"error":"unknown category; ` + valid + `"}`,
 		`{"categories":["x"],"ref":7}`:    `{"error":"unknown category; ` + valid + `","ref":7}`,
 		`{"ref":{"a":[1, 2]},"x":"</a>"}`: `{"error":"` + only + `","ref":{"a":[1,2]}}`,
