@@ -15,9 +15,9 @@ import (
 // net/http. The response has no length and no chunks: it ends when the
 // connection does (RFC 9112, section 6.3).
 type leanConn struct {
-	net     net.Conn
-	timeout time.Duration
-	head    []byte // the response's head, until it is sent
+	net  net.Conn
+	out  netwrite.Writer
+	head []byte // the response's head, until it is sent
 }
 
 // takeOver hijacks the connection behind w. It returns nil if that cannot be
@@ -39,7 +39,7 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	buf.Writer.Reset(nil) // let go of net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
-	return &leanConn{net: c, timeout: timeout, head: head.Bytes()}
+	return &leanConn{net: c, out: netwrite.Writer{Conn: c, Timeout: timeout}, head: head.Bytes()}
 }
 
 // serve runs the stream. All that stays while it is idle is one small
@@ -73,24 +73,24 @@ func (c *leanConn) Open(cursor string, retry time.Duration) error {
 func (c *leanConn) first(frame func([]byte) []byte) error {
 	p := frame(c.head)
 	c.head = nil
-	return netwrite.Write(c.net, p, c.timeout)
+	return c.out.Write(p)
 }
 
 func (c *leanConn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return netwrite.Write(c.net, batch[0].Frame(encoding), c.timeout)
+		return c.out.Write(batch[0].Frame(encoding))
 	}
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	b.B = appendBatch(b.B, batch)
-	return netwrite.Write(c.net, b.B, c.timeout)
+	return c.out.Write(b.B)
 }
 
 func (c *leanConn) Beat(cursor string) error {
 	if cursor == "" {
 		return nil
 	}
-	return netwrite.Write(c.net, appendBeat(nil, cursor), c.timeout)
+	return c.out.Write(appendBeat(nil, cursor))
 }
 
 // End also stops reading, upon which serve closes the connection.

@@ -24,6 +24,7 @@ type wire struct {
 	// as long as a client takes to read them. It is no mutex, since only
 	// channels let the clock of a synctest bubble go on meanwhile.
 	turn chan struct{}
+	out  netwrite.Writer // belongs to whoever has the turn
 
 	mu     sync.Mutex
 	closed bool  // a close frame is written, or being written
@@ -33,7 +34,7 @@ type wire struct {
 }
 
 func newWire(c net.Conn, timeout time.Duration) *wire {
-	return &wire{Conn: c, timeout: timeout, turn: make(chan struct{}, 1)}
+	return &wire{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}, turn: make(chan struct{}, 1)}
 }
 
 // Write writes one or more whole frames. After a close frame it pretends: who
@@ -61,7 +62,7 @@ func (w *wire) write(frames []byte, last bool) error {
 		return err
 	}
 	began := time.Now()
-	err = netwrite.Write(w.Conn, frames, w.timeout)
+	err = w.out.Write(frames)
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
