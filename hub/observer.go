@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +76,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 			continue
 		}
 		reason := "evicted"
-		if &m.own.data[0] == &gapReasons.unknown[0] {
+		if bytes.Equal(m.own.data, gapReasons.unknown) {
 			reason = "unknown"
 		}
 		h.counters.gap(reason)
