@@ -184,7 +184,8 @@ func (s *Subscription) Session() Session { return s.session }
 // SetFilter changes what the subscription hears, within what its session
 // allows. It holds for everything that has not been taken yet, and the next
 // Take begins with a message of [TypeFilter] that names the categories now
-// heard; of several changes between two Takes, with one for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
+// heard; of several changes between two Takes, with one for the last. An
+// unknown category is an [UnknownCategoryError], and nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {
