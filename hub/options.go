@@ -37,7 +37,8 @@ type Options struct {
 	// user's oldest ends as Overloaded in its place, which suits tabs. Only a
 	// stream that starts afresh pushes another out; one that resumes (it has a
 	// last id) is refused, since otherwise streams that push each other out
-	// and reconnect would never come to rest.
+	// and reconnect would never come to rest. (A page that begins from a
+	// cursor has one, too: it cannot be told from a tab that comes back.)
 	CloseOldest bool
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
