@@ -130,6 +130,7 @@ func testOverload(t *testing.T, lean bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(taken.Close) // also where there is no browser
 	b := newPerson(t, "somebody")
 	b.open(s.server.URL)
 	eval[bool](b, `newSource('/events') ?? true`)

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub"
+)
+
+// An audience is a hub's readers, with a tally of what they receive.
+type audience struct {
+	hub   *hub.Hub
+	tally *tally
+	subs  []*hub.Subscription
+	work  sync.WaitGroup
+}
+
+// newAudience opens a stream for each of so many users, and leaves it awake.
+func newAudience(tb testing.TB, h *hub.Hub, readers int, filter func(i int) hub.Filter) *audience {
+	tb.Helper()
+	a := &audience{hub: h, tally: newTally()}
+	for i := range readers {
+		a.subs = append(a.subs, subscribe(tb, h, i, filter(i), nil))
+	}
+	return a
+}
+
+func everything(int) hub.Filter { return hub.Everything() }
+
+// listen gives each reader a goroutine, as net/http does, and returns once all
+// of them sleep.
+func (a *audience) listen(tb testing.TB) {
+	asleep := newTally()
+	for _, s := range a.subs {
+		a.work.Go(func() {
+			var buf []*hub.Message
+			got, first := 0, true
+			for {
+				batch, err := s.Take(buf)
+				if err != nil {
+					return
+				}
+				if len(batch) > 0 {
+					got += len(batch)
+					buf = batch
+					continue
+				}
+				if first {
+					first = false
+					asleep.got(1)
+				}
+				a.tally.got(got)
+				got = 0
+				<-s.Ready()
+			}
+		})
+	}
+	asleep.wait(tb, len(a.subs))
+}
+
+// greet lets everybody hear one event: a stream's first finds a buffer to be
+// made and a stack that must grow, which an opening does for a real one.
+func (a *audience) greet(tb testing.TB, e *event.Event) {
+	broadcast(tb, a.hub, e)
+	a.tally.wait(tb, len(a.subs))
+}
+
+// close closes all streams. The hub must have none left when it is shut down.
+func (a *audience) close() {
+	for _, s := range a.subs {
+		s.End(hub.Gone)
+	}
+	a.work.Wait()
+	for _, s := range a.subs {
+		s.Close()
+	}
+}
+
+// notified opens streams that have a goroutine only while there is something
+// to take, as WebSocket and lean SSE have it, and lets them sleep.
+func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
+	tb.Helper()
+	a := &audience{hub: h, tally: newTally(), subs: make([]*hub.Subscription, readers)}
+	for i := range readers {
+		take := func() {
+			var room [4]*hub.Message
+			for got, buf := 0, room[:]; ; {
+				batch, err := a.subs[i].Take(buf)
+				if err != nil {
+					return
+				}
+				if len(batch) == 0 {
+					a.tally.got(got)
+					return
+				}
+				got += len(batch)
+				buf = batch
+			}
+		}
+		a.subs[i] = subscribe(tb, h, i, hub.Everything(), func() { go take() })
+	}
+	for _, s := range a.subs {
+		if batch, err := s.Take(nil); len(batch) > 0 || err != nil {
+			tb.Fatalf("a new stream begins with %d messages, %v", len(batch), err)
+		}
+	}
+	return a
+}
+
+// await waits until a condition holds, looking again whenever others had their
+// turn.
+func await(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); !cond(); runtime.Gosched() {
+		if time.Now().After(end) {
+			tb.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}

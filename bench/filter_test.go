@@ -1,0 +1,55 @@
+package bench
+
+import (
+	"testing"
+
+	"github.com/crier-go/crier/hub"
+)
+
+// BenchmarkFilter broadcasts to readers who all sleep, and of whom not all hear
+// the event's category: all, a sixth (each hears one of the six), or none. Who
+// does not hear it must not be woken, and costs the look at its filter.
+func BenchmarkFilter(b *testing.B) {
+	for _, readers := range []int{100, 10_000} {
+		for _, c := range []struct {
+			name   string
+			filter func(i int) hub.Filter
+			hear   int
+		}{
+			{"all", everything, readers},
+			{"sixth", func(i int) hub.Filter { return hub.Categories(categories[i%6]) }, (readers + 5) / 6},
+			{"none", func(i int) hub.Filter { return hub.Categories(categories[1+i%5]) }, 0},
+		} {
+			b.Run("readers="+count(readers)+"/hear="+c.name, func(b *testing.B) {
+				woken := 0
+				h := newHub(b, &hub.Options{Observer: &hub.Observer{Published: countWoken(&woken)}})
+				a := newAudience(b, h, readers, c.filter)
+				a.listen(b)
+				defer a.close()
+				e := newEvent(b, kinds[0])
+				turns := 0
+				once := func() {
+					broadcast(b, h, e)
+					turns++
+					a.tally.wait(b, turns*c.hear)
+				}
+				once() // the first finds buffers to be made and stacks that must grow
+				for b.Loop() {
+					once()
+				}
+				if woken != turns*c.hear {
+					b.Fatalf("%d sleepers were woken for %d events; want %d", woken, turns, turns*c.hear)
+				}
+				turns-- // the first was not measured
+				wantNoGaps(b, h)
+				// ns/op is for one publish, until all who hear it have it.
+				if c.hear > 0 {
+					b.ReportMetric(float64(b.Elapsed())/float64(turns*c.hear), "ns/delivery")
+				}
+				if deaf := readers - c.hear; c.hear == 0 {
+					b.ReportMetric(float64(b.Elapsed())/float64(turns*deaf), "ns/sleeper")
+				}
+			})
+		}
+	}
+}
