@@ -62,8 +62,8 @@ func memory() (m runtime.MemStats) {
 	return m
 }
 
-// collectorCPU returns the processor time that the collector has used, less
-// what it took from processors that had nothing else to do.
+// collectorCPU returns the processor time that the collector has used, also on
+// processors that had nothing else to do: on a busy server they would have.
 func collectorCPU() time.Duration {
 	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	metrics.Read(s)
