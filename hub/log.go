@@ -105,7 +105,7 @@ func (r *ring) pop(categories int) *entry {
 		r.evicted = make([]position, categories)
 	}
 	r.evicted[e.message.category] = e.position
-	if r.first == r.next {
+	if r.first == r.next && len(r.slots) > 4 {
 		r.slots = nil // a user who once had a burst does not keep the room for it
 	}
 	return e

@@ -79,10 +79,15 @@ func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err err
 		if s.over != "" && !s.draining {
 			return nil, 0, s.over
 		}
-		buf = append(buf, s.pending...)
-		s.pending, s.start = nil, start{}
+		if s.pending != nil {
+			buf = append(buf, s.pending...)
+			s.pending, s.start = nil, start{}
+		}
 		head := s.hub.head.Load()
-		batch, more := s.read(buf, head, batchBytes)
+		batch, more := buf, false
+		if head != s.position { // after each batch there is one Take that finds nothing
+			batch, more = s.read(buf, head, batchBytes)
+		}
 		switch {
 		case len(batch) > 0:
 			return batch, s.count(batch), nil
