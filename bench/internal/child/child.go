@@ -207,6 +207,7 @@ func (p *Process) wait(what string, timeout time.Duration) (reply, error) {
 	case r, ok := <-p.replies:
 		switch {
 		case !ok:
+			p.Stop() // its last words are read only then
 			return r, fmt.Errorf("%s: the %s has ended%s", what, p.role, &p.stderr)
 		case r.Error != "":
 			return r, fmt.Errorf("%s: the %s says: %s", what, p.role, r.Error)
