@@ -144,7 +144,7 @@ func (l *law) step() {
 	case n < 86:
 		l.revoke(c)
 	case n < 88:
-		c.expireSoon()
+		c.cut(0) // it comes again, perhaps with a session that soon expires
 	default:
 		time.Sleep(time.Duration(l.rand.IntN(5000)) * time.Millisecond)
 	}
@@ -360,9 +360,6 @@ func (c *lawClient) stall(d time.Duration) {
 		c.conn.pause(d)
 	}
 }
-
-// expireSoon makes the client come again with a session that does not last.
-func (c *lawClient) expireSoon() { c.cut(0) }
 
 // heal ends what the schedule has in store for the present connection.
 func (c *lawClient) heal() {
