@@ -41,7 +41,7 @@ func (h *Hub) logOf(user uuid.UUID) *log {
 		// moved the floor there.
 		l.retained.floor = h.floor.Load()
 		l.retained.lost = l.retained.floor
-		l.retained.newest.Store(l.retained.floor)
+		l.newest.Store(l.retained.floor)
 		h.users.logs[user] = l
 	}
 	return l
@@ -179,7 +179,9 @@ func (x *index) asleep(s *Subscription) {
 	g := x.all()[s.slot/groupSize]
 	word := s.slot % groupSize / 64
 	g.words[word].Or(1 << (s.slot % 64))
-	g.summary.Or(1 << word)
+	if g.summary.Load()&(1<<word) == 0 { // most often another sleeper has set it
+		g.summary.Or(1 << word)
+	}
 }
 
 // wake wakes the sleepers that hear the category, and returns how many this

@@ -16,9 +16,11 @@ import (
 // out; it also keeps their ids for a while, so that a client whose last event
 // was one of them still resumes from it.
 type log struct {
-	user      uuid.UUID // nil for everyone's
-	maxEvents int       // retained at most
-	maxBytes  int64
+	// newest is the position of the last event that was ever appended. It may
+	// be read at any time, to see that there is nothing new.
+	newest atomic.Uint64
+	// last is the entry there, or nil once that has been evicted. See latest.
+	last atomic.Pointer[entry]
 
 	// mu guards the rings' contents. Only the holder of Hub.mu writes them;
 	// readers hold it for reading while they copy a batch out.
@@ -37,6 +39,10 @@ type log struct {
 	subsMu        sync.RWMutex
 	subscriptions []*Subscription
 	listeners     atomic.Int32
+
+	user      uuid.UUID // nil for everyone's
+	maxEvents int       // retained at most
+	maxBytes  int64
 }
 
 // ephemeralEvents is how many ephemeral events a log holds. Readers that are
@@ -48,6 +54,7 @@ const ephemeralEvents = 256
 // neighbours in the hub-wide list, which belong to Hub.mu.
 type entry struct {
 	position     position
+	after        position // of the entry before it in this log, evicted or not
 	key          uint64 // half of the event's id, so that find need not touch the message
 	message      *Message
 	log          *log
@@ -62,10 +69,6 @@ func keyOf(id uuid.UUID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
 type ring struct {
 	slots       []*entry // length is a power of two, or zero
 	first, next uint64   // entries first to next-1 are here, at their number modulo the length
-
-	// newest is the position of the last entry that was ever appended. It may
-	// be read at any time, to see that there is nothing new.
-	newest atomic.Uint64
 
 	// lost is the highest position that was evicted in any category, evicted
 	// the same for each. A ring that was made anew for a user starts with lost
@@ -91,7 +94,6 @@ func (r *ring) push(e *entry) {
 	}
 	r.slots[r.next&uint64(len(r.slots)-1)] = e
 	r.next++
-	r.newest.Store(e.position)
 }
 
 // pop evicts the oldest entry and notes what is lost.

@@ -81,7 +81,7 @@ func (h *Hub) publishSlice(m *Message, users []uuid.UUID) (woken int, err error)
 			logs[i] = h.users.lookup(user) // nil: nobody listens
 		} else {
 			logs[i] = h.logOf(user)
-			logs[i].retained.newest.Load() // fetches cold memory before the lock, not under it
+			logs[i].newest.Load() // fetches cold memory before the lock, not under it
 		}
 	}
 

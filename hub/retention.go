@@ -69,13 +69,15 @@ func (h *Hub) append(l *log, p position, m *Message) {
 	if e.log != nil {
 		e = new(entry)
 	}
-	*e = entry{position: p, key: keyOf(m.event.ID()), message: m, log: l}
+	*e = entry{position: p, after: l.newest.Load(), key: keyOf(m.event.ID()), message: m, log: l}
 
 	l.mu.Lock()
 	for r.len() > 0 && (r.len() >= most || l.bytes > bytes) {
 		h.pop(t, r)
 	}
 	r.push(e)
+	l.last.Store(e)
+	l.newest.Store(p)
 	l.mu.Unlock()
 
 	t.add(e)
@@ -91,6 +93,7 @@ func (h *Hub) append(l *log, p position, m *Message) {
 func (h *Hub) pop(t *retention, r *ring) {
 	e := r.pop(len(h.kinds.categories))
 	t.remove(e)
+	e.log.last.CompareAndSwap(e, nil) // or it would stay in memory
 	if !t.ephemeral {
 		e.log.bytes -= e.message.cost + entryOverhead
 	}

@@ -108,7 +108,7 @@ func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err err
 func (s *Subscription) sleep(head position) bool {
 	s.asleep.Store(true)
 	s.hub.index.asleep(s)
-	if s.poked.Swap(false) && s.asleep.CompareAndSwap(true, false) {
+	if s.poked.Load() && s.poked.Swap(false) && s.asleep.CompareAndSwap(true, false) {
 		s.signal()
 		return true
 	}
