@@ -68,8 +68,8 @@ func New(r *event.Registry, o *Options) *Hub {
 		notices:  notices{kinds: map[string]*notice{}},
 	}
 	h.everyone = &log{maxEvents: h.options.BroadcastEvents, maxBytes: h.options.Bytes / 2}
-	h.ephemeral = retention{ephemeral: true, limit: h.options.Bytes / ephemeralShare}
-	h.retained = retention{limit: h.options.Bytes - h.ephemeral.limit}
+	h.ephemeral.ephemeral, h.ephemeral.limit = true, h.options.Bytes/ephemeralShare
+	h.retained.limit = h.options.Bytes - h.ephemeral.limit
 	h.epoch.Store(h.began.UnixMilli())
 	h.counters.init()
 	return h

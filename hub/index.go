@@ -73,6 +73,9 @@ func (l *log) wake(category uint8) (woken int) {
 
 func (l *log) attach(s *Subscription) {
 	l.subsMu.Lock()
+	if len(l.subscriptions) == 0 {
+		l.subscriptions = l.first[:0]
+	}
 	l.subscriptions = append(l.subscriptions, s)
 	l.listeners.Add(1)
 	l.subsMu.Unlock()

@@ -15,6 +15,10 @@ import (
 // Ephemeral events have a ring of their own so that they push nothing retained
 // out; it also keeps their ids for a while, so that a client whose last event
 // was one of them still resumes from it.
+//
+// Of a million users' logs nearly all are cold memory, so the fields stand in
+// the order in which a publish touches them, and what few events and streams
+// need is in the log itself.
 type log struct {
 	// newest is the position of the last event that was ever appended. It may
 	// be read at any time, to see that there is nothing new.
@@ -25,21 +29,19 @@ type log struct {
 	// mu guards the rings' contents. Only the holder of Hub.mu writes them;
 	// readers hold it for reading while they copy a batch out.
 	mu        sync.RWMutex
+	bytes     int64 // what the retained entries cost; belongs to Hub.mu
+	listeners atomic.Int32
+	dropped   bool // the hub has forgotten this log; belongs to Hub.mu
 	retained  ring
-	ephemeral ring
-
-	// bytes is what the retained entries cost; dropped is set once the hub has
-	// forgotten this log. Both belong to Hub.mu.
-	bytes   int64
-	dropped bool
 
 	// subscriptions are those of this user; everyone's log has none, since the
 	// hub's index of sleepers serves it. They have a mutex of their own: who
 	// walks them must not hold up an append.
 	subsMu        sync.RWMutex
 	subscriptions []*Subscription
-	listeners     atomic.Int32
+	first         [1]*Subscription // room for a user's only one
 
+	ephemeral *ring     // nil until the first ephemeral event
 	user      uuid.UUID // nil for everyone's
 	maxEvents int       // retained at most
 	maxBytes  int64
@@ -55,7 +57,7 @@ const ephemeralEvents = 256
 type entry struct {
 	position     position
 	after        position // of the entry before it in this log, evicted or not
-	key          uint64 // half of the event's id, so that find need not touch the message
+	key          uint64   // half of the event's id, so that find need not touch the message
 	message      *Message
 	log          *log
 	older, newer *entry
@@ -67,7 +69,7 @@ func keyOf(id uuid.UUID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
 // A ring is a bounded queue of entries in order of position, which remembers
 // what it has evicted. Its methods must be called under the log's mu.
 type ring struct {
-	slots       []*entry // length is a power of two, or zero
+	slots       []*entry // length is a power of two, or zero; few at first
 	first, next uint64   // entries first to next-1 are here, at their number modulo the length
 
 	// lost is the highest position that was evicted in any category, evicted
@@ -76,9 +78,16 @@ type ring struct {
 	// knows of which category.
 	floor, lost position
 	evicted     []position // by category; nil until the first eviction
+
+	few [2]*entry
 }
 
-func (r *ring) len() int { return int(r.next - r.first) }
+func (r *ring) len() int {
+	if r == nil {
+		return 0
+	}
+	return int(r.next - r.first)
+}
 
 func (r *ring) at(i uint64) *entry { return r.slots[i&uint64(len(r.slots)-1)] }
 
@@ -86,11 +95,14 @@ func (r *ring) at(i uint64) *entry { return r.slots[i&uint64(len(r.slots)-1)] }
 // the bound is the caller's business.
 func (r *ring) push(e *entry) {
 	if r.len() == len(r.slots) {
-		slots := make([]*entry, max(2, 2*len(r.slots)))
+		slots := r.few[:]
+		if len(r.slots) > 0 {
+			slots = make([]*entry, 2*len(r.slots))
+		}
 		for i := r.first; i < r.next; i++ {
 			slots[i&uint64(len(slots)-1)] = r.at(i)
 		}
-		r.slots = slots
+		r.slots, r.few = slots, [2]*entry{}
 	}
 	r.slots[r.next&uint64(len(r.slots)-1)] = e
 	r.next++
@@ -162,7 +174,10 @@ func (l *log) find(id uuid.UUID) (position, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	key := keyOf(id)
-	for _, r := range [...]*ring{&l.retained, &l.ephemeral} {
+	for _, r := range [...]*ring{&l.retained, l.ephemeral} {
+		if r == nil {
+			continue
+		}
 		for i := r.next; i > r.first; i-- {
 			if e := r.at(i - 1); e.key == key && e.message.event.ID() == id {
 				return e.position, true
@@ -172,10 +187,13 @@ func (l *log) find(id uuid.UUID) (position, bool) {
 	return 0, false
 }
 
-// ringFor returns the ring that an event of this kind goes to.
+// ringFor returns the ring that an event of this kind goes to. Under mu.
 func (l *log) ringFor(ephemeral bool) *ring {
 	if ephemeral {
-		return &l.ephemeral
+		if l.ephemeral == nil {
+			l.ephemeral = new(ring)
+		}
+		return l.ephemeral
 	}
 	return &l.retained
 }

@@ -62,7 +62,7 @@ func (s *Subscription) info() Stream {
 		User:      s.session.User,
 		SessionID: s.session.ID,
 		Transport: s.transport,
-		Started:   s.started,
+		Started:   s.hub.began.Add(time.Duration(s.started)),
 		Delivered: s.delivered,
 		Gaps:      s.gaps,
 		Reason:    s.over,

@@ -119,7 +119,10 @@ func (s *Subscription) latest(head position) *entry {
 // open adds the rings of a log to the sources, each where s stands in it; which
 // is that of the first. Under s.mu and the log's.
 func (s *Subscription) open(sources merge, l *log, which int, hears categorySet) merge {
-	for i, r := range [...]*ring{&l.retained, &l.ephemeral} {
+	for i, r := range [...]*ring{&l.retained, l.ephemeral} {
+		if r == nil {
+			continue
+		}
 		from := max(s.position, s.from[which+i])
 		lost := r.lostAfter(from, hears)
 		sources = append(sources, source{ring: r, next: r.after(max(from, lost)), lost: lost, which: which + i})

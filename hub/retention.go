@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A retention is a list through the entries of all logs in the hub's order,
 // and what they cost together. The hub has two, for retained and for ephemeral
@@ -10,10 +13,19 @@ import "time"
 // Evicting, say, the least recently used user instead would forget which users
 // had lost something, and a resume could no longer tell lost from never was.
 type retention struct {
-	ephemeral      bool
-	oldest, newest *entry
-	bytes, limit   int64
-	count          int
+	ephemeral    bool
+	oldest       atomic.Pointer[entry] // may be read at any time, see warm
+	newest       *entry
+	bytes, limit int64
+	count        int
+}
+
+// warm fetches what the next eviction will touch, which is cold memory, so that
+// nobody waits for it under the lock.
+func (t *retention) warm() {
+	if e := t.oldest.Load(); e != nil {
+		e.log.newest.Load()
+	}
 }
 
 // ephemeralShare is the part of Options.Bytes that is set apart for ephemeral
@@ -25,7 +37,7 @@ func (t *retention) add(e *entry) {
 	if t.newest != nil {
 		t.newest.newer = e
 	} else {
-		t.oldest = e
+		t.oldest.Store(e)
 	}
 	t.newest = e
 	t.count++
@@ -40,7 +52,7 @@ func (t *retention) remove(e *entry) {
 	if e.older != nil {
 		e.older.newer = e.newer
 	} else {
-		t.oldest = e.newer
+		t.oldest.Store(e.newer)
 	}
 	if e.newer != nil {
 		e.newer.older = e.older
@@ -59,7 +71,7 @@ func (t *retention) remove(e *entry) {
 // append puts m into l at position p, and keeps to the bounds. Under h.mu.
 func (h *Hub) append(l *log, p position, m *Message) {
 	ephemeral := m.event.Ephemeral()
-	t, r := h.retentionFor(ephemeral), l.ringFor(ephemeral)
+	t := h.retentionFor(ephemeral)
 	most, bytes := ephemeralEvents, int64(noLimit) // ephemeral bytes are bounded hub-wide only
 	if !ephemeral {
 		most, bytes = l.maxEvents, l.maxBytes
@@ -72,6 +84,7 @@ func (h *Hub) append(l *log, p position, m *Message) {
 	*e = entry{position: p, after: l.newest.Load(), key: keyOf(m.event.ID()), message: m, log: l}
 
 	l.mu.Lock()
+	r := l.ringFor(ephemeral)
 	for r.len() > 0 && (r.len() >= most || l.bytes > bytes) {
 		h.pop(t, r)
 	}
@@ -81,7 +94,7 @@ func (h *Hub) append(l *log, p position, m *Message) {
 	l.mu.Unlock()
 
 	t.add(e)
-	for t.bytes > t.limit && t.oldest != e { // the newest stays, so that whoever listens gets it
+	for t.bytes > t.limit && t.oldest.Load() != e { // the newest stays, so that whoever listens gets it
 		h.evictOldest(t)
 	}
 	if !h.armed {
@@ -101,7 +114,7 @@ func (h *Hub) pop(t *retention, r *ring) {
 
 // evictOldest removes the hub's oldest entry of one retention. Under h.mu.
 func (h *Hub) evictOldest(t *retention) {
-	e := t.oldest // and so the oldest of its ring
+	e := t.oldest.Load() // and so the oldest of its ring
 	if !t.ephemeral {
 		h.floor.Store(e.position)
 	}
@@ -127,10 +140,11 @@ func (h *Hub) armAgeing() {
 	var wait time.Duration
 	h.armed = false
 	for _, t := range [...]*retention{&h.retained, &h.ephemeral} {
-		if t.oldest == nil {
+		oldest := t.oldest.Load()
+		if oldest == nil {
 			continue
 		}
-		if w := time.Duration(t.oldest.message.time + int64(h.options.MaxAge) - h.now()); !h.armed || w < wait {
+		if w := time.Duration(oldest.message.time + int64(h.options.MaxAge) - h.now()); !h.armed || w < wait {
 			wait, h.armed = w, true
 		}
 	}
@@ -155,7 +169,10 @@ func (h *Hub) age() {
 		horizon := h.now() - int64(h.options.MaxAge)
 		n := 0
 		for _, t := range [...]*retention{&h.retained, &h.ephemeral} {
-			for ; n < atOnce && t.oldest != nil && t.oldest.message.time <= horizon; n++ {
+			for ; n < atOnce; n++ {
+				if e := t.oldest.Load(); e == nil || e.message.time > horizon {
+					break
+				}
 				h.evictOldest(t)
 			}
 		}

@@ -54,7 +54,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:       h,
 		session:   r.Session,
 		transport: r.Transport,
-		started:   now,
+		started:   h.now(),
 		allowed:   allowed,
 		notify:    r.Notify,
 	}

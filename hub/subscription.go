@@ -38,17 +38,17 @@ type Subscription struct {
 	closed    bool        // Close has been called
 	position  position    // everything up to here has been taken
 	from      [4]position // and of each source, what lies behind this is wanted
-	start     start       // where it began, until a gap of an unknown id has been taken; else zero
 	over      Reason      // why it ended, once it has
 	pending   []*Message  // of the hub's own, to be taken first
 	delivered uint64
 	gaps      uint64
+	start     start // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
 	expiry    *time.Timer
 
 	session   Session
 	transport string
-	started   time.Time
+	started   int64 // by the hub's clock
 	allowed   categorySet
 }
 
