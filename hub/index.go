@@ -126,9 +126,17 @@ const groupSize = 64 * 64
 // sleeps (and, harmlessly, sometimes longer). Bit i of summary is set when
 // word i may have one set.
 type group struct {
-	summary atomic.Uint64
-	words   [64]atomic.Uint64
+	summary sleepers
+	words   [64]sleepers
 	slots   [groupSize]atomic.Pointer[Subscription]
+}
+
+// A sleepers is a word of the bitmap in a cache line of its own: readers on
+// several processors go to sleep at the same time, mostly in other words, and in
+// one line would wait for each other.
+type sleepers struct {
+	atomic.Uint64
+	_ [56]byte
 }
 
 // add gives s a slot.

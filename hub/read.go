@@ -41,17 +41,24 @@ const scanAtOnce = 1024
 //
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
-	hears := s.hears.Load()
-	if e := s.latest(head); e != nil {
-		if hears&(1<<e.message.category) != 0 {
-			if room <= 0 || len(buf) > 0 && e.message.size > room {
-				return buf, true
-			}
-			buf = append(buf, e.message)
-		}
-		s.position = head
-		return buf, false
+	e := s.latest(head)
+	if e == nil {
+		return s.readMerged(buf, head, room)
 	}
+	if s.hears.Load()&(1<<e.message.category) != 0 {
+		if room <= 0 || len(buf) > 0 && e.message.size > room {
+			return buf, true
+		}
+		buf = append(buf, e.message)
+	}
+	s.position = head
+	return buf, false
+}
+
+// readMerged is read for any number of events. (By itself, since it takes more
+// of a stack: a sleeper's is cold memory too.)
+func (s *Subscription) readMerged(buf []*Message, head position, room int) (_ []*Message, more bool) {
+	hears := s.hears.Load()
 	sources := make(merge, 0, len(s.from))
 	if l := s.log; l.newest.Load() > s.position { // most often one of the two logs has nothing
 		l.mu.RLock()
