@@ -91,7 +91,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	env := describe(c)
 	results := c.run(ctx)
-	if err := writeMarkdown(stdout, env, results); err != nil {
+	rep := report{env, results}
+	if _, err := fmt.Fprintf(stdout, "# Crier beside its peers\n\n%s", rep.markdown(2, "")); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	if *svg != "" {

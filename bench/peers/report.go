@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"math"
 	"slices"
 	"strings"
 )
@@ -92,52 +90,55 @@ func (o *outcome) lossless() bool {
 	return !slices.ContainsFunc(o.samples, func(m sample) bool { return m.lost > 0 })
 }
 
-// reference returns the median that ratios are taken to: that of the best library or pattern that lost nothing, and
-// that of the floor. NaN where there is none.
-func (r *result) reference() (best, bottom float64, name string) {
-	best, bottom = math.NaN(), math.NaN()
-	for i := range r.outcomes {
-		o := &r.outcomes[i]
-		if len(o.samples) == 0 {
-			continue
-		}
-		v := o.value().Median
-		switch {
-		case o.peer.kind == floor:
-			bottom = v
-		case o.peer.kind == library && o.lossless():
-			if math.IsNaN(best) || (v > best) == r.scenario.higherWins {
-				best, name = v, o.peer.title
-			}
-		}
+// best returns the library or pattern, other than Crier, that came out best of those that lost nothing; nil if there is
+// none.
+func (r *result) best() *outcome {
+	ranked := r.ranked()
+	i := slices.IndexFunc(ranked, func(o *outcome) bool { return o.peer.kind == library && o.lossless() })
+	if i < 0 {
+		return nil
 	}
-	return best, bottom, name
+	return ranked[i]
 }
 
-// writeMarkdown writes the whole report: what was measured on, then one table for each scenario.
-func writeMarkdown(w io.Writer, env environment, results []result) error {
+// bottom returns the floor; nil if there is none.
+func (r *result) bottom() *outcome { return r.outcome(r.scenario.floor) }
+
+// A report is what a campaign came to.
+type report struct {
+	env     environment
+	results []result
+}
+
+// markdown is the whole report, under headings of this level: what was measured on, which goals are reached, then a
+// table for each scenario. The picture is shown where it is, if it is anywhere.
+func (r *report) markdown(level int, picture string) string {
 	var b strings.Builder
-	b.WriteString("# Crier beside its peers\n\n")
-	env.markdown(&b)
+	r.env.markdown(&b)
 	b.WriteString("\nServer and client are two processes on one machine, over loopback, and share its cores. " +
 		"A value is the median of the rounds, [lowest to highest]; rounds alternate the peers. " +
 		"Absolute values belong to this machine and this hour: the ratios are what carries over. " +
 		"\"× best\" is the ratio to the best library or pattern, other than Crier, that lost nothing; " +
 		"\"× floor\" that to the floor, which does the least that the task can be done with.\n")
-	for i := range results {
-		results[i].markdown(&b)
+	writeGoals(&b, level, r.results)
+	if picture != "" {
+		fmt.Fprintf(&b, "\n%s All scenarios\n\n![The values of the tables below, as bars](%s)\n", heading(level), picture)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	for i := range r.results {
+		r.results[i].markdown(&b, level)
+	}
+	return b.String()
 }
 
-func (r *result) markdown(b *strings.Builder) {
+func heading(level int) string { return strings.Repeat("#", level) }
+
+func (r *result) markdown(b *strings.Builder, level int) {
 	s := &r.scenario
 	wins := "lower is better"
 	if s.higherWins {
 		wins = "higher is better"
 	}
-	fmt.Fprintf(b, "\n## %s\n\n%s In %s; %s.\n\n", s.title, s.about, s.unit, wins)
+	fmt.Fprintf(b, "\n%s %s\n\n%s In %s; %s.\n\n", heading(level), s.title, s.about, s.unit, wins)
 	head := []string{"", s.unit, "× best", "× floor"}
 	if s.extra != "" {
 		head = append(head, s.extra)
@@ -146,7 +147,7 @@ func (r *result) markdown(b *strings.Builder) {
 		head = append(head, "lost")
 	}
 	fmt.Fprintf(b, "| %s |\n|---%s|\n", strings.Join(head, " | "), strings.Repeat("|---:", len(head)-1))
-	best, bottom, _ := r.reference()
+	best, bottom := r.best(), r.bottom()
 	for i := range r.outcomes {
 		o := &r.outcomes[i]
 		title := o.peer.title
@@ -160,7 +161,7 @@ func (r *result) markdown(b *strings.Builder) {
 		switch {
 		case len(o.samples) > 0:
 			v := o.value()
-			row = append(row, interval(v, len(o.samples)), ratio(v.Median, best), ratio(v.Median, bottom))
+			row = append(row, interval(v, len(o.samples)), ratio(o, best), ratio(o, bottom))
 			if s.extra != "" {
 				row = append(row, number(o.values(func(m sample) float64 { return m.extra }).Median))
 			}
@@ -190,11 +191,12 @@ func interval(v summary, n int) string {
 	return fmt.Sprintf("%s [%s to %s]", number(v.Median), number(v.Min), number(v.Max))
 }
 
-func ratio(v, to float64) string {
-	if math.IsNaN(to) || to == 0 {
+// ratio is that of two medians, for a table.
+func ratio(o, to *outcome) string {
+	if to == nil || to.value().Median == 0 {
 		return "–"
 	}
-	return significant(v / to)
+	return significant(o.value().Median / to.value().Median)
 }
 
 // oneLine makes a text fit for a table's cell.

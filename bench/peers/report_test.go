@@ -63,13 +63,13 @@ func TestRemarksNeverRoundALossAway(t *testing.T) {
 func testResult() result {
 	return result{
 		scenario: scenario{name: "x", title: "A <scenario>", about: "About it.", kind: burst, transport: sse,
-			unit: "deliveries/s", higherWins: true, extra: "µs CPU/delivery"},
+			unit: "deliveries/s", higherWins: true, extra: "µs CPU/delivery", floor: "raw"},
 		outcomes: []outcome{
 			{peer: peer{title: "Crier", kind: ours}, samples: []sample{{value: 3000, extra: 1}, {value: 3100, extra: 1.1}, {value: 2900, extra: 0.9}}},
 			{peer: peer{title: "steady"}, samples: []sample{{value: 1000, extra: 5}}},
 			{peer: peer{title: "loser"}, samples: []sample{{value: 9000, extra: 2, lost: 0.71}}},
 			{peer: peer{title: "broken"}, err: errors.New("it\nbroke | here")},
-			{peer: peer{title: "raw", kind: floor}, samples: []sample{{value: 500, extra: 9}}},
+			{peer: peer{name: "raw", title: "raw", kind: floor}, samples: []sample{{value: 500, extra: 9}}},
 		},
 	}
 }
@@ -79,21 +79,22 @@ func testEnvironment() environment {
 }
 
 func TestMarkdown(t *testing.T) {
-	var b bytes.Buffer
-	if err := writeMarkdown(&b, testEnvironment(), []result{testResult()}); err != nil {
-		t.Fatal(err)
-	}
+	rep := report{testEnvironment(), []result{testResult()}}
+	text := rep.markdown(3, "a/b.svg")
 	for _, want := range []string{
 		"| **Crier** | 3000 [2900 to 3100] | 3.00 | 6.00 | 1.00 | nothing |\n",
 		"| steady | 1000 | 1.00 | 2.00 | 5.00 | nothing |\n",
 		"| loser | 9000 | 9.00 | 18.0 | 2.00 | 71 % |\n",
 		"| broken | failed: it broke / here |  |  |  |  |\n",
 		"| *floor: raw* | 500 | 0.50 | 1.00 | 9.00 | nothing |\n",
-		"higher is better", "Versions: a v1.",
+		"higher is better", "Versions: a v1.", "\n### A <scenario>\n", "](a/b.svg)",
 	} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("%q is missing from:\n%s", want, &b)
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing from:\n%s", want, text)
 		}
+	}
+	if text = rep.markdown(2, ""); strings.Contains(text, "###") || strings.Contains(text, "![") {
+		t.Errorf("level 2, no picture:\n%s", text)
 	}
 }
 
