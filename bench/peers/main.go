@@ -71,6 +71,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	only := fs.String("scenarios", "", "comma-separated `names` of scenarios, or their beginnings; all by default")
 	who := fs.String("peers", "", "comma-separated `names` of peers; all by default. Floors take part anyway")
 	svg := fs.String("svg", "", "write the picture to this `file`")
+	into := fs.String("into", "", "write the report into the section \"peers\" of this Markdown `file`, in place of "+
+		"printing it, and the picture, unless -svg says otherwise, to bench/peers.svg beside it; for whole runs only")
 	fs.Usage = func() {
 		fmt.Fprintf(stderr, "peers measures Crier beside its peers. It writes Markdown to standard output and progress "+
 			"to standard error.\nWith its defaults it runs for about a quarter of an hour and wants a quiet machine "+
@@ -82,31 +84,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	if *rounds < 1 || *seconds <= 0 {
+	if fs.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag", fs.Arg(0))
+	}
+	if *rounds < 1 || !(*seconds > 0) {
 		return errors.New("-rounds and -seconds must be positive")
 	}
 	c := &campaign{rounds: *rounds, length: time.Duration(*seconds * float64(time.Second)), progress: stderr}
 	if err := c.choose(*only, *who); err != nil {
 		return err
 	}
-	env := describe(c)
-	results := c.run(ctx)
-	rep := report{env, results}
-	if _, err := fmt.Fprintf(stdout, "# Crier beside its peers\n\n%s", rep.markdown(2, "")); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+	to, err := c.destination(*into, *svg)
+	if err != nil {
+		return err
 	}
-	if *svg != "" {
-		if err := os.WriteFile(*svg, drawSVG(env, results), 0o644); err != nil {
-			return fmt.Errorf("writing the picture: %w", err)
-		}
+	rep := &report{env: describe(c)}
+	rep.results = c.run(ctx)
+	var failed error
+	if n := failures(rep.results); n > 0 {
+		failed = fmt.Errorf("%d measurements failed; the report says which", n)
 	}
 	if ctx.Err() != nil {
-		return errors.New("interrupted; what there is has been written")
+		failed = errors.New("interrupted; the report has what was measured by then")
 	}
-	if n := failures(results); n > 0 {
-		return fmt.Errorf("%d measurements failed; the report says which", n)
-	}
-	return nil
+	return to.write(rep, failed, stdout, stderr)
 }
 
 func failures(results []result) (n int) {
