@@ -88,15 +88,15 @@ func (w *interrupter) Write(p []byte) (int, error) {
 }
 
 func TestParse(t *testing.T) {
-	c, picture, err := parse([]string{"-tabs", "3", "-rate", "0.5", "-size", "1000", "-for", "1m", "-transports", "ws,sse"}, io.Discard)
+	c, to, err := parse([]string{"-tabs", "3", "-rate", "0.5", "-size", "1000", "-for", "1m", "-transports", "ws,sse"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.tabs != 3 || c.rate != 0.5 || c.size != 1000 || c.budget != time.Minute || strings.Join(c.transports, " ") != "ws sse" {
 		t.Errorf("parsed %+v", c)
 	}
-	if picture != filepath.Join("out", "capacity.svg") {
-		t.Errorf("the picture goes to %q", picture)
+	if to.picture != filepath.Join("out", "capacity.svg") || to.doc.File != "" {
+		t.Errorf("the picture goes to %q, the report to %q", to.picture, to.doc.File)
 	}
 	for _, wrong := range [][]string{
 		{"-tabs", "0"}, {"-rate", "0"}, {"-rate", "NaN"}, {"-size", "1"}, {"-for", "1s"},

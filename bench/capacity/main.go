@@ -47,7 +47,7 @@ func main() {
 const wantFiles = 1 << 17
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c, picture, err := parse(args, stderr)
+	c, to, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
@@ -67,28 +67,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		campaign: c, results: results, machine: machine.Describe(), when: began,
 		took: time.Since(began), others: others(),
 	}
-	if _, err := io.WriteString(stdout, rep.text()); err != nil {
-		return err
-	}
-	if picture != "" {
-		if err := write(picture, rep.svg()); err != nil {
-			return fmt.Errorf("writing the picture: %w", err)
+	var failed error
+	for _, r := range slices.Backward(results) { // the first of them is told
+		if r.Err != nil {
+			failed = fmt.Errorf("%s: %w", title(r.Transport), r.Err)
 		}
-		fmt.Fprintf(stderr, "the picture is in %s\n", picture)
 	}
 	if ctx.Err() != nil {
-		return errors.New("interrupted; what was known by then is above")
+		failed = errors.New("interrupted; what was known by then is above")
 	}
-	for _, r := range results {
-		if r.Err != nil {
-			return fmt.Errorf("%s: %w", title(r.Transport), r.Err)
-		}
-	}
-	return nil
+	return to.write(&rep, failed, stdout, stderr)
 }
 
 // parse reads the flags.
-func parse(args []string, stderr io.Writer) (c *campaign, picture string, err error) {
+func parse(args []string, stderr io.Writer) (c *campaign, to destination, err error) {
 	fs := flag.NewFlagSet("capacity", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	c = &campaign{}
@@ -96,42 +88,38 @@ func parse(args []string, stderr io.Writer) (c *campaign, picture string, err er
 	fs.IntVar(&c.tabs, "tabs", 2, "streams that each user has open; `n`")
 	fs.Float64Var(&c.rate, "rate", 1, "events a second that each user is sent while clients are added")
 	fs.IntVar(&c.size, "size", 200, "`bytes` of an event's data")
-	fs.StringVar(&picture, "svg", filepath.Join("out", "capacity.svg"), "write the picture to this `file`; empty for none")
+	fs.StringVar(&to.picture, "svg", filepath.Join("out", "capacity.svg"), "write the picture to this `file`; empty for none")
+	fs.StringVar(&to.doc.File, "into", "", "write the report into the section \"capacity\" of this Markdown `file` too, and the picture, "+
+		"unless -svg says otherwise, to bench/capacity.svg beside it; for all transports only")
 	which := fs.String("transports", strings.Join(rig.Transports, ","), "comma-separated `names`")
 	fs.Usage = func() {
 		fmt.Fprintln(stderr, "capacity finds out how many users this machine holds, over loopback. It wants a machine that has nothing else to do.")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {
-		return nil, "", err
+		return nil, to, err
 	}
 	for name := range strings.SplitSeq(*which, ",") {
 		if !slices.Contains(rig.Transports, name) {
-			return nil, "", fmt.Errorf("there is no transport %q; there are %s", name, strings.Join(rig.Transports, ", "))
+			return nil, to, fmt.Errorf("there is no transport %q; there are %s", name, strings.Join(rig.Transports, ", "))
 		}
 		c.transports = append(c.transports, name)
 	}
 	const shortest = 5 * time.Second
 	switch {
 	case fs.NArg() > 0:
-		return nil, "", fmt.Errorf("%q is not a flag", fs.Arg(0))
+		return nil, to, fmt.Errorf("%q is not a flag", fs.Arg(0))
 	case c.budget < shortest*time.Duration(len(c.transports)):
-		return nil, "", fmt.Errorf("-for must be at least %v for each transport", shortest)
+		return nil, to, fmt.Errorf("-for must be at least %v for each transport", shortest)
 	case c.tabs < 1 || c.tabs > 1000:
-		return nil, "", errors.New("-tabs must be 1 to 1000")
+		return nil, to, errors.New("-tabs must be 1 to 1000")
 	case !(c.rate > 0 && c.rate <= 1000):
-		return nil, "", errors.New("-rate must be above 0, and at most 1000")
+		return nil, to, errors.New("-rate must be above 0, and at most 1000")
 	case c.size < 40 || c.size > 100_000:
-		return nil, "", errors.New("-size must be 40 to 100000")
+		return nil, to, errors.New("-size must be 40 to 100000")
 	}
-	return c, picture, nil
-}
-
-func write(file string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		return err
-	}
-	return os.WriteFile(file, content, 0o666)
+	err = to.settle(fs, !slices.ContainsFunc(rig.Transports, func(name string) bool { return !slices.Contains(c.transports, name) }))
+	return c, to, err
 }
 
 // watchOthers begins to watch what else the machine does. The function that it

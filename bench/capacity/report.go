@@ -23,14 +23,67 @@ type report struct {
 func (r *report) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nCapacity of this machine: %s\n", r.machine)
-	fmt.Fprintf(&b, "%s, in %s. %s\n\n", r.when.UTC().Format("2006-01-02 15:04 UTC"), r.took.Round(time.Second), r.condition())
+	fmt.Fprintf(&b, "%s. %s\n\n", r.occasion(), r.condition())
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(name string, cell func(*result) string) {
-		fmt.Fprintf(w, "%s\t", name)
-		for i := range r.results {
-			fmt.Fprintf(w, "%s\t", cell(&r.results[i]))
+	for i, t := range r.tables() {
+		if i > 0 {
+			fmt.Fprintln(w, strings.Repeat("\t", len(r.results)+1))
 		}
-		fmt.Fprintln(w)
+		for _, row := range t {
+			fmt.Fprintf(w, "%s\t\n", strings.Join(row, "\t"))
+		}
+	}
+	w.Flush()
+	if crowd := r.crowd(); crowd != "" {
+		fmt.Fprintf(&b, "\n%s\n", crowd)
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.sentence())
+	return b.String()
+}
+
+// markdown is the same for a document, the sentence first. It has no headings.
+func (r *report) markdown(_ int, picture string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nMeasured on %s: %s. %s\n", r.sentence(), r.occasion(), r.machine, r.condition())
+	if crowd := r.crowd(); crowd != "" {
+		fmt.Fprintf(&b, "\n%s\n", crowd)
+	}
+	fmt.Fprintf(&b, "\n![Latency and processor time, against clients and against events](%s)\n", picture)
+	names := r.tables()[0][0]
+	for i, t := range r.tables() {
+		if i == 0 {
+			t = t[1:]
+		}
+		fmt.Fprintf(&b, "\n| %s |\n|---%s|\n", strings.Join(names, " | "), strings.Repeat("|---:", len(r.results)))
+		for _, row := range t {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		}
+	}
+	return b.String()
+}
+
+// occasion says when the campaign was, and how long it took.
+func (r *report) occasion() string {
+	return fmt.Sprintf("%s, in %s", r.when.UTC().Format("2006-01-02 15:04 UTC"), r.took.Round(time.Second))
+}
+
+// crowd says that the machine was busy with something else, if it was.
+func (r *report) crowd() string {
+	if r.others <= 0.1 {
+		return ""
+	}
+	return fmt.Sprintf("Other programs used %s of the processors meanwhile: a machine of its own holds more.", percent(r.others))
+}
+
+// tables returns what was held, the transports' names first, and what was the
+// most: rows with a cell for each transport behind their name.
+func (r *report) tables() (tables [2][][]string) {
+	row := func(table int, name string, cell func(*result) string) {
+		cells := []string{name}
+		for i := range r.results {
+			cells = append(cells, cell(&r.results[i]))
+		}
+		tables[table] = append(tables[table], cells)
 	}
 	of := func(which func(*result) *reading, cell func(*reading) string) func(*result) string {
 		return func(r *result) string {
@@ -46,30 +99,24 @@ func (r *report) text() string {
 	most := func(cell func(*reading) string) func(*result) string {
 		return of(func(r *result) *reading { return r.Most }, cell)
 	}
-	row("", func(r *result) string { return title(r.Transport) })
-	row("clients held", held(func(m *reading) string { return grouped(m.Clients) }))
-	row("users", held(func(m *reading) string { return grouped(m.Users) }))
-	row("events/s", held(func(m *reading) string { return grouped(int(m.Rate)) }))
-	row("deliveries/s", held(func(m *reading) string { return grouped(int(m.Deliveries)) }))
-	row("p99", held(func(m *reading) string { return short(m.P99) }))
-	row("CPU of the server", held(func(m *reading) string { return percent(m.Server) }))
-	row("CPU of the clients", held(func(m *reading) string { return percent(m.Swarm) }))
-	row("CPU per delivery", held(func(m *reading) string { return short(m.Each) }))
-	row("memory per idle client", func(r *result) string { return memory(r.Idle) })
-	row("memory per active client", func(r *result) string { return memory(r.Active) })
-	row("the next step", func(r *result) string { return r.stopped() })
-	row("", func(*result) string { return "" })
-	row("most deliveries/s", most(func(m *reading) string { return grouped(int(m.Deliveries)) }))
-	row("to clients", most(func(m *reading) string { return grouped(m.Clients) }))
-	row("events/s", most(func(m *reading) string { return grouped(int(m.Rate)) }))
-	row("p99", most(func(m *reading) string { return short(m.P99) }))
-	row("CPU per delivery", most(func(m *reading) string { return short(m.Each) }))
-	w.Flush()
-	if r.others > 0.1 {
-		fmt.Fprintf(&b, "\nOther programs used %s of the processors meanwhile: a machine of its own holds more.\n", percent(r.others))
-	}
-	fmt.Fprintf(&b, "\n%s\n", r.sentence())
-	return b.String()
+	row(0, "", func(r *result) string { return title(r.Transport) })
+	row(0, "clients held", held(func(m *reading) string { return grouped(m.Clients) }))
+	row(0, "users", held(func(m *reading) string { return grouped(m.Users) }))
+	row(0, "events/s", held(func(m *reading) string { return grouped(int(m.Rate)) }))
+	row(0, "deliveries/s", held(func(m *reading) string { return grouped(int(m.Deliveries)) }))
+	row(0, "p99", held(func(m *reading) string { return short(m.P99) }))
+	row(0, "CPU of the server", held(func(m *reading) string { return percent(m.Server) }))
+	row(0, "CPU of the clients", held(func(m *reading) string { return percent(m.Swarm) }))
+	row(0, "CPU per delivery", held(func(m *reading) string { return short(m.Each) }))
+	row(0, "memory per idle client", func(r *result) string { return memory(r.Idle) })
+	row(0, "memory per active client", func(r *result) string { return memory(r.Active) })
+	row(0, "the next step", func(r *result) string { return r.stopped() })
+	row(1, "most deliveries/s", most(func(m *reading) string { return grouped(int(m.Deliveries)) }))
+	row(1, "to clients", most(func(m *reading) string { return grouped(m.Clients) }))
+	row(1, "events/s", most(func(m *reading) string { return grouped(int(m.Rate)) }))
+	row(1, "p99", most(func(m *reading) string { return short(m.P99) }))
+	row(1, "CPU per delivery", most(func(m *reading) string { return short(m.Each) }))
+	return tables
 }
 
 // condition says what was asked of the machine.
