@@ -51,8 +51,8 @@ help:
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
-	@echo 'make peers     side by side with other libraries, into out/peers.md and out/peers.svg'
-	@echo 'make capacity  how many clients this machine holds'
+	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
+	@echo 'make capacity  how many clients this machine holds; INTO=BENCHMARKS.md writes it there'
 
 run:
 	go run ./examples/chat -addr $(ADDR)
@@ -94,12 +94,17 @@ soak:
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) ./...
 
+# Both can write their section of a document and the picture beside it. A part
+# of the comparison is only printed: make peers INTO= ARGS='-scenarios sse'
+peers: INTO = BENCHMARKS.md
 peers:
 	@mkdir -p out
-	cd bench/peers && go run . -svg ../../out/peers.svg $(ARGS) >../../out/peers.md
-	@echo 'the report is in out/peers.md, the picture in out/peers.svg'
+	cd bench/peers && go run . $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/peers.svg) $(ARGS)
 
+# Printed unless it is asked for, so that whoever tries it keeps a clean tree.
+# The section that is committed is made by: make capacity INTO=BENCHMARKS.md
+capacity: INTO =
 capacity:
-	go run ./bench/capacity $(ARGS)
+	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
 .PHONY: help run test lint e2e soak bench peers capacity

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/crier-go/crier/bench/internal/section"
 )
 
 const testDocument = "# A\n## B\n<!-- capacity: x -->\nold\n<!-- /capacity -->\nprose\n"
@@ -85,5 +87,13 @@ func TestRefusesDestinations(t *testing.T) {
 	other := filepath.Join(dir, "other.svg")
 	if _, to, err := parse([]string{"-into", fit, "-svg", other}, os.Stderr); err != nil || to.picture != other {
 		t.Errorf("-svg: %q, %v", to.picture, err)
+	}
+}
+
+// The document of this repository is fit.
+func TestBenchmarks(t *testing.T) {
+	doc := section.Section{File: filepath.Join("..", "..", "BENCHMARKS.md"), Name: "capacity"}
+	if err := doc.Check(); err != nil {
+		t.Error(err)
 	}
 }

@@ -100,3 +100,11 @@ func TestRefusesBeforeMeasuring(t *testing.T) {
 		t.Errorf("the document has become %q, %v", text, err)
 	}
 }
+
+// The document of this repository is fit.
+func TestBenchmarks(t *testing.T) {
+	doc := section.Section{File: filepath.Join("..", "..", "BENCHMARKS.md"), Name: "peers"}
+	if err := doc.Check(); err != nil {
+		t.Error(err)
+	}
+}
