@@ -13,6 +13,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/wire"
 )
 
 // A Target says where clients connect, and as whom.
@@ -40,9 +42,10 @@ type Swarm struct {
 
 // A client is one connection. It belongs to Swarm.mu.
 type client struct {
-	parser parser
-	last   int64 // its newest stamp
-	over   bool
+	parser  wire.Parser
+	scanner scanner
+	last    int64 // its newest stamp
+	over    bool
 }
 
 // Counts are a swarm's numbers.
@@ -192,9 +195,9 @@ const loopback = "127.0.0.1"
 // back, if anything. Under mu.
 func (s *Swarm) receive(i int, b []byte) (back []byte, err error) {
 	c := &s.clients[i]
-	greeted := c.parser.greeted()
+	greeted := c.parser.Greeted()
 	now := time.Now().UnixNano()
-	err = c.parser.feed(b, func(stamp int64) {
+	found := func(stamp int64) {
 		s.counts.Delivered++
 		if stamp <= c.last {
 			s.counts.Disorder++
@@ -204,11 +207,12 @@ func (s *Swarm) receive(i int, b []byte) (back []byte, err error) {
 			s.counts.Window++
 			s.latency.Add(time.Duration(now - stamp))
 		}
-	})
-	if !greeted && c.parser.greeted() {
+	}
+	err = c.parser.Feed(b, func(b []byte) { c.scanner.feed(b, found) })
+	if !greeted && c.parser.Greeted() {
 		s.greeted++
 	}
-	back, c.parser.pong = c.parser.pong, nil
+	back, c.parser.Pong = c.parser.Pong, nil
 	return back, err
 }
 
@@ -219,7 +223,7 @@ func (s *Swarm) lost(i int, err error) {
 		return
 	}
 	c.over = true
-	if !c.parser.greeted() {
+	if !c.parser.Greeted() {
 		if s.failure == nil {
 			s.failure = fmt.Errorf("connection %d, before it was answered: %w", i+1, err)
 		}

@@ -10,6 +10,8 @@ import (
 
 const patience = 10 * time.Second
 
+const okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
 // serve answers every connection with what handle writes.
 func serve(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()

@@ -1,4 +1,9 @@
-package swarm
+// Package wire takes the framing off what a server sends to a client that
+// listens: the head of an HTTP response, then chunks, or WebSocket frames, or
+// neither. It is for clients that must cost next to nothing: they look for
+// events in what is left, and no event is missed because a chunk or a frame
+// cut it in two.
+package wire
 
 import (
 	"bytes"
@@ -6,18 +11,18 @@ import (
 	"fmt"
 )
 
-// A parser reads what a server sends on one connection: the head of the HTTP
-// response, then the body in the framing that the head announced. It finds the
-// stamps of events in it, wherever reads, chunks or frames cut them in two,
-// and keeps no more than a few bytes of what went by.
-type parser struct {
+// A Parser reads what a server sends on one connection. It keeps no more than
+// a few bytes of what went by. The zero value is ready for use.
+type Parser struct {
+	// Pong is the frame that answers the last ping. Whoever sends it sets it to
+	// nil.
+	Pong []byte
+
 	state   state
 	webSock bool   // frames follow the head
 	opcode  byte   // of the frame that is being read
 	left    uint64 // bytes of the chunk or frame that are still to come
 	held    []byte // the head, a frame's header or a ping's payload while they are incomplete
-	scanner scanner
-	pong    []byte // the answer that a ping wants
 }
 
 type state uint8
@@ -33,23 +38,28 @@ const (
 	ended
 )
 
-// errEnded means that the server has ended the stream in the way its protocol
+// ErrEnded means that the server has ended the stream in the way its protocol
 // has for it.
-var errEnded = errors.New("the server has ended the stream")
+var ErrEnded = errors.New("the server has ended the stream")
 
-const longestHead = 16 << 10
+const (
+	longestHead  = 16 << 10
+	largestChunk = 1 << 30
+)
 
-// greeted reports whether the response's head has been read.
-func (p *parser) greeted() bool { return p.state != inHead }
+// Greeted reports whether the response's head has been read.
+func (p *Parser) Greeted() bool { return p.state != inHead }
 
-// feed reads the next bytes of the connection, and calls found with each stamp.
-func (p *parser) feed(b []byte, found func(stamp int64)) (err error) {
+// Feed reads the next bytes of the connection, and hands on, piece by piece,
+// what the chunks or the data frames in it carry. It returns ErrEnded, or why
+// no client could read this; then the connection is of no more use.
+func (p *Parser) Feed(b []byte, content func([]byte)) (err error) {
 	for len(b) > 0 && err == nil {
 		switch p.state {
 		case inHead:
 			b, err = p.head(b)
 		case inPlain:
-			p.scanner.feed(b, found)
+			content(b)
 			return nil
 		case inChunkSize:
 			b, err = p.chunkSize(b)
@@ -62,19 +72,19 @@ func (p *parser) feed(b []byte, found func(stamp int64)) (err error) {
 			b, err = p.frameHeader(b)
 		case inChunkData, inFrameData:
 			n := min(uint64(len(b)), p.left)
-			p.content(b[:n], found)
+			p.content(b[:n], content)
 			b, p.left = b[n:], p.left-n
 			if p.left == 0 {
 				err = p.unitDone()
 			}
 		case ended:
-			return errEnded
+			return ErrEnded
 		}
 	}
 	return err
 }
 
-func (p *parser) head(b []byte) ([]byte, error) {
+func (p *Parser) head(b []byte) ([]byte, error) {
 	had := len(p.held)
 	p.held = append(p.held, b...)
 	end := bytes.Index(p.held, []byte("\r\n\r\n"))
@@ -101,13 +111,13 @@ func (p *parser) head(b []byte) ([]byte, error) {
 }
 
 // chunkSize reads a chunk's first line (RFC 9112, section 7.1).
-func (p *parser) chunkSize(b []byte) ([]byte, error) {
+func (p *Parser) chunkSize(b []byte) ([]byte, error) {
 	for i, c := range b {
 		switch {
 		case c == '\r':
 		case c == '\n' && p.left == 0:
 			p.state = ended
-			return nil, errEnded
+			return nil, ErrEnded
 		case c == '\n':
 			p.state = inChunkData
 			return b[i+1:], nil
@@ -115,12 +125,20 @@ func (p *parser) chunkSize(b []byte) ([]byte, error) {
 			p.left = p.left<<4 | uint64(c-'0')
 		case 'a' <= c && c <= 'f':
 			p.left = p.left<<4 | uint64(c-'a'+10)
+		case 'A' <= c && c <= 'F':
+			p.left = p.left<<4 | uint64(c-'A'+10)
 		default:
 			return nil, fmt.Errorf("%q in the size of a chunk", c)
+		}
+		if p.left > largestChunk {
+			return nil, errors.New("a chunk is larger than 1 GiB")
 		}
 	}
 	return nil, nil
 }
+
+// Text is the opcode of a frame with text.
+const Text = 1
 
 const (
 	opClose = 8
@@ -128,8 +146,14 @@ const (
 	opPong  = 10
 )
 
+// ClientFrame returns a WebSocket frame of a client, whose payload has at most
+// 125 bytes. A client's frames are masked; a mask of zeros is one.
+func ClientFrame(opcode byte, payload []byte) []byte {
+	return append([]byte{0x80 | opcode, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
+}
+
 // frameHeader reads the header of an unmasked frame (RFC 6455, section 5.2).
-func (p *parser) frameHeader(b []byte) ([]byte, error) {
+func (p *Parser) frameHeader(b []byte) ([]byte, error) {
 	for i, c := range b {
 		p.held = append(p.held, c)
 		if len(p.held) < 2 {
@@ -163,18 +187,19 @@ func (p *parser) frameHeader(b []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// content reads a piece of a chunk's or a frame's data.
-func (p *parser) content(b []byte, found func(int64)) {
+// content hands on a piece of a chunk's or a frame's data, if it is of the
+// application's.
+func (p *Parser) content(b []byte, content func([]byte)) {
 	switch {
 	case p.state == inChunkData || p.opcode < opClose:
-		p.scanner.feed(b, found)
+		content(b)
 	case p.opcode == opPing:
 		p.held = append(p.held, b...)
 	}
 }
 
 // unitDone is where a chunk or a frame ends.
-func (p *parser) unitDone() error {
+func (p *Parser) unitDone() error {
 	if !p.webSock {
 		p.state = inChunkEnd
 		return nil
@@ -183,46 +208,10 @@ func (p *parser) unitDone() error {
 	switch p.opcode {
 	case opClose:
 		p.state = ended
-		return errEnded
+		return ErrEnded
 	case opPing:
-		// A client's frames are masked; a mask of zeros is one.
-		p.pong = append([]byte{0x80 | opPong, 0x80 | byte(len(p.held)), 0, 0, 0, 0}, p.held...)
+		p.Pong = ClientFrame(opPong, p.held)
 		p.held = p.held[:0]
 	}
 	return nil
-}
-
-// Stamp is how the data of every event begins that a swarm understands. A
-// number follows it: when the event was due, in nanoseconds of Unix time.
-const Stamp = `{"at":`
-
-// A scanner finds stamps in a stream of bytes. It remembers how much of one it
-// has seen, so that it does not matter where the stream is cut.
-type scanner struct {
-	seen   int // bytes of Stamp
-	number int64
-}
-
-func (s *scanner) feed(b []byte, found func(stamp int64)) {
-	for len(b) > 0 {
-		switch c := b[0]; {
-		case s.seen == 0:
-			i := bytes.IndexByte(b, Stamp[0])
-			if i < 0 {
-				return
-			}
-			s.seen, b = 1, b[i+1:]
-		case s.seen < len(Stamp) && c == Stamp[s.seen]:
-			s.seen++
-			b = b[1:]
-		case s.seen < len(Stamp): // perhaps it begins here
-			s.seen = 0
-		case '0' <= c && c <= '9':
-			s.number = s.number*10 + int64(c-'0')
-			b = b[1:]
-		default:
-			found(s.number)
-			*s = scanner{}
-		}
-	}
 }
