@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/crier-go/crier/bench/internal/wire"
 )
 
 // A client is the other end of every measurement: one thread, one epoll instance, raw TCP. It is the same for all
@@ -209,11 +211,11 @@ func (c *client) serve(i int, co *conn) error {
 	}
 	probed, disorder := co.stream.probed, co.stream.disorder
 	err = co.stream.feed(c.buf[:n])
-	if !co.greeted && co.stream.state != inHead {
+	if !co.greeted && co.stream.parser.Greeted() {
 		co.greeted = true
 		c.heads++
 		if c.hello != nil {
-			if err := write(co.fd, clientFrame(opText, c.hello)); err != nil {
+			if err := write(co.fd, wire.ClientFrame(wire.Text, c.hello)); err != nil {
 				return err
 			}
 		}
@@ -225,9 +227,9 @@ func (c *client) serve(i int, co *conn) error {
 		c.board.Disorder.Add(d)
 	}
 	c.last[i] = co.stream.last
-	if pong := co.stream.pong; pong != nil {
-		co.stream.pong = nil
-		if err := write(co.fd, clientFrame(opPong, pong)); err != nil {
+	if pong := co.stream.parser.Pong; pong != nil {
+		co.stream.parser.Pong = nil
+		if err := write(co.fd, pong); err != nil {
 			return err
 		}
 	}
@@ -259,14 +261,6 @@ func (c *client) publishMin() {
 	c.board.MinSeq.Store(lowest)
 	c.dirty = false
 	c.lastMin = time.Now()
-}
-
-const opText = 0x1
-
-// clientFrame is a short WebSocket frame as a client sends it. The mask is zero, which is a valid one.
-func clientFrame(opcode byte, payload []byte) []byte {
-	f := []byte{0x80 | opcode, 0x80 | byte(len(payload)), 0, 0, 0, 0}
-	return append(f, payload...)
 }
 
 // write sends a few bytes on a socket whose buffer cannot be full.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,43 +106,6 @@ func TestStreamNotesProbesAndDisorder(t *testing.T) {
 	}
 }
 
-func TestStreamEnds(t *testing.T) {
-	for name, in := range map[string]string{
-		"last chunk":  headChunked + chunk(sseEvent(1)) + "0\r\n\r\n",
-		"close frame": headUpgrade + serverFrame(8, true, "\x03\xe8bye"),
-	} {
-		var s stream
-		if err := s.feed([]byte(in)); !errors.Is(err, errStreamEnded) {
-			t.Errorf("%s: %v, want %v", name, err, errStreamEnded)
-		}
-	}
-}
-
-func TestStreamAnswersPing(t *testing.T) {
-	var s stream
-	if err := s.feed([]byte(headUpgrade + serverFrame(9, true, "are you there"))); err != nil {
-		t.Fatal(err)
-	}
-	if string(s.pong) != "are you there" {
-		t.Errorf("the pong's payload is %q", s.pong)
-	}
-}
-
-func TestStreamRefuses(t *testing.T) {
-	for name, in := range map[string]string{
-		"a status":       "HTTP/1.1 503 Service Unavailable\r\n\r\n",
-		"no head":        strings.Repeat("x", maxHead+1),
-		"a bad chunk":    headChunked + "zz\r\n",
-		"a huge chunk":   headChunked + "fffffffff\r\n",
-		"a masked frame": headUpgrade + "\x81\x85abcd",
-	} {
-		var s stream
-		if err := s.feed([]byte(in)); err == nil || errors.Is(err, errStreamEnded) {
-			t.Errorf("%s: %v, want an error", name, err)
-		}
-	}
-}
-
 func FuzzStream(f *testing.F) {
 	f.Add([]byte(headChunked+chunk(sseEvent(1))), 5)
 	f.Add([]byte(headUpgrade+serverFrame(1, true, string(newItem(1).data))), 3)
@@ -168,7 +130,10 @@ func BenchmarkStream(b *testing.B) {
 		events.WriteString(sseEvent(seq + 1))
 	}
 	in := []byte(chunk(events.String()))
-	s := stream{state: inChunkSize}
+	var s stream
+	if err := s.feed([]byte(headChunked)); err != nil {
+		b.Fatal(err)
+	}
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
 		if err := s.feed(in); err != nil {
