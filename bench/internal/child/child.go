@@ -137,15 +137,21 @@ type Process struct {
 // start is how long a child may take to set itself up.
 const start = 20 * time.Second
 
+// FirstFile is the descriptor under which a child finds the first of the files
+// that Start has given to it.
+const FirstFile = 3
+
 // Start starts this program again in a role, and returns once it is ready. The
-// child is killed when ctx ends; whoever has one must call Stop.
-func Start(ctx context.Context, role string) (*Process, error) {
+// child inherits the files, as FirstFile and the descriptors above it. It is
+// killed when ctx ends; whoever has one must call Stop.
+func Start(ctx context.Context, role string, files ...*os.File) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
 	p := &Process{role: role, cmd: exec.CommandContext(ctx, self), replies: make(chan reply, 1)}
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	p.cmd.ExtraFiles = files
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,10 @@ func TestMain(m *testing.M) {
 					fmt.Println("what is printed does no harm")
 					sum += n
 					return sum, nil
+				}),
+				"read": Command(func(struct{}) (any, error) {
+					b, err := io.ReadAll(os.NewFile(FirstFile, "given"))
+					return string(b), err
 				}),
 				"hang": Command(func(struct{}) (any, error) { select {} }),
 				"die":  Command(func(struct{}) (any, error) { fatal(errors.New("a last word")); return nil, nil }),
@@ -59,6 +64,27 @@ func TestCall(t *testing.T) {
 	wantError(t, p.Call(patience, "add", "one", nil), "cannot unmarshal")
 	if err := p.Call(patience, "add", 1, &sum); err != nil || sum != 7 {
 		t.Errorf("after errors: %d, %v; want 7", sum, err)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(t.Context(), "adder", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	r.Close()
+	if _, err := w.WriteString("for the child"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	var got string
+	if err := p.Call(patience, "read", nil, &got); err != nil || got != "for the child" {
+		t.Errorf("the child read %q, %v", got, err)
 	}
 }
 
