@@ -104,14 +104,17 @@ func parseBusy(stat []byte) (time.Duration, error) {
 
 // Describe names what a measurement was made on.
 func Describe() string {
-	processor := "unknown processor"
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s", Processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// Processor returns the name of this machine's, as far as the system tells.
+func Processor() string {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range bytes.Lines(info) {
 			if k, v, ok := bytes.Cut(line, []byte(":")); ok && string(bytes.TrimSpace(k)) == "model name" {
-				processor = string(bytes.TrimSpace(v))
-				break
+				return string(bytes.TrimSpace(v))
 			}
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s", processor, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return "unknown processor"
 }
