@@ -22,9 +22,6 @@ type board struct {
 	LastNanos atomic.Uint64 // the monotonic clock when the last marker arrived
 }
 
-// boardFD is where both children find the board: the first of exec.Cmd.ExtraFiles.
-const boardFD = 3
-
 // newBoard creates a board and the file that children inherit.
 func newBoard() (*board, *os.File, error) {
 	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/crier-go/crier/bench/internal/child"
+	"github.com/crier-go/crier/bench/internal/machine"
 	"github.com/crier-go/crier/bench/internal/wire"
 )
 
@@ -23,6 +24,9 @@ type client struct {
 	addr    unix.Sockaddr
 	request []byte // sent when a connection opens
 	hello   []byte // sent when the response's head has arrived; nil for nothing
+
+	wanted    chan int   // how many more connections to open
+	connected chan error // the answer
 
 	epoll   int
 	conns   []conn
@@ -46,42 +50,47 @@ type conn struct {
 // processes busy, far below the kernel's listen backlog.
 const handshakes = 128
 
-// runClient is the client process. It obeys the orchestrator's commands on stdin until that is closed.
-func runClient(args []string) error {
-	if len(args) != 1 {
-		return errors.New("the client wants one argument, its configuration; the orchestrator starts it")
+// clientRole is the client's process.
+func clientRole() (child.Commands, error) {
+	if _, err := machine.RaiseFiles(wantFiles); err != nil {
+		return nil, err
 	}
-	var to clientConfig
-	if err := json.Unmarshal([]byte(args[0]), &to); err != nil {
-		return fmt.Errorf("the client's configuration: %w", err)
-	}
-	if err := raiseFileLimit(); err != nil {
-		return err
-	}
-	b, err := openBoard(boardFD)
+	b, err := openBoard(child.FirstFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The client allocates next to nothing once it is connected.
 	debug.SetGCPercent(400)
-	c, err := newClient(to, b)
-	if err != nil {
-		return err
-	}
-	commands := obey()
-	out := json.NewEncoder(os.Stdout)
+	var c *client
+	return child.Commands{
+		"target": child.Command(func(to clientConfig) (_ any, err error) {
+			if c, err = newClient(to, b); err == nil {
+				go c.run()
+			}
+			return nil, err
+		}),
+		"connect": child.Command(func(more int) (any, error) {
+			if c == nil {
+				return nil, errors.New("there is no target yet")
+			}
+			c.wanted <- more
+			return nil, <-c.connected
+		}),
+		// It answers if nothing went wrong in between: then the process would have ended.
+		"check": child.Command(func(struct{}) (any, error) { return nil, nil }),
+	}, nil
+}
+
+// run does all that the client does, in one goroutine.
+func (c *client) run() {
 	for {
 		select {
-		case cmd := <-commands:
-			if err := c.connect(cmd.Clients, 30*time.Second); err != nil {
-				return out.Encode(reply{Error: err.Error()})
-			}
-			if err := out.Encode(reply{Event: "connected", Clients: len(c.conns)}); err != nil {
-				return err
-			}
+		case more := <-c.wanted:
+			c.connected <- c.connect(more, 30*time.Second)
 		default:
 			if err := c.poll(5 * time.Millisecond); err != nil {
-				return out.Encode(reply{Error: err.Error()})
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
 			}
 		}
 	}
@@ -110,6 +119,8 @@ func newClient(to clientConfig, b *board) (*client, error) {
 		hello:   to.Hello,
 		epoll:   epoll,
 		buf:     make([]byte, 256<<10),
+
+		wanted: make(chan int), connected: make(chan error),
 	}, nil
 }
 
@@ -270,26 +281,4 @@ func write(fd int, b []byte) error {
 		err = io.ErrShortWrite
 	}
 	return err
-}
-
-// raiseFileLimit asks for as many open files as the largest scenario needs. Where the system refuses, opening the
-// sockets fails later with a clear error.
-func raiseFileLimit() error {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return fmt.Errorf("reading the limit of open files: %w", err)
-	}
-	const want = 32768
-	if lim.Cur >= want {
-		return nil
-	}
-	higher := unix.Rlimit{Cur: want, Max: max(lim.Max, want)}
-	if unix.Setrlimit(unix.RLIMIT_NOFILE, &higher) == nil {
-		return nil
-	}
-	lim.Cur = lim.Max // without privileges only up to the hard limit
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return fmt.Errorf("raising the limit of open files: %w", err)
-	}
-	return nil
 }

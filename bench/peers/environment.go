@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -11,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/crier-go/crier/bench/internal/machine"
 )
 
 // An environment is what a measurement depends on besides the peers.
@@ -29,7 +29,7 @@ type environment struct {
 func describe(c *campaign) environment {
 	e := environment{
 		when:   time.Now(),
-		cpu:    cpuModel(),
+		cpu:    machine.Processor(),
 		cores:  runtime.NumCPU(),
 		goos:   runtime.GOOS + "/" + runtime.GOARCH,
 		goVer:  runtime.Version(),
@@ -74,17 +74,4 @@ func (e *environment) markdown(b *strings.Builder) {
 func (e *environment) line() string {
 	return fmt.Sprintf("%s · %d cores · %s · %s · %s · medians, rounds: %d",
 		e.cpu, e.cores, e.kernel, e.goVer, e.when.UTC().Format("2006-01-02"), e.rounds)
-}
-
-func cpuModel() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for line := range bytes.Lines(info) {
-		if k, v, ok := bytes.Cut(line, []byte(":")); ok && string(bytes.TrimSpace(k)) == "model name" {
-			return string(bytes.TrimSpace(v))
-		}
-	}
-	return "unknown processor"
 }

@@ -18,15 +18,20 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/child"
 )
 
+// The roles in which this program starts itself again.
 const (
 	roleServer = "server"
 	roleClient = "client"
 )
 
+var roles = map[string]child.Role{roleServer: serverRole, roleClient: clientRole}
+
 func main() {
-	runChild(os.Args)
+	child.Main(roles)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -36,35 +41,8 @@ func main() {
 	}
 }
 
-// runChild runs a child's role and ends the process, if the arguments name one.
-func runChild(args []string) {
-	if len(args) < 2 {
-		return
-	}
-	var err error
-	switch args[1] {
-	case roleServer:
-		err = runServer(args[2:])
-	case roleClient:
-		err = runClient(args[2:])
-	default:
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
-func newFlagSet(name string) *flag.FlagSet {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(os.Stderr)
-	return fs
-}
-
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	fs := newFlagSet("peers")
+	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	rounds := fs.Int("rounds", 3, "how often each measurement is made; `n`")
 	seconds := fs.Float64("seconds", 2, "how long each measured stretch lasts")

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/machine"
 )
 
 // An inMemory is a peer's set of readers without a network: goroutines, or what the peer has in their place, that
@@ -70,20 +69,24 @@ func (t *tally) wait(n uint64) error {
 }
 
 // measureInMemory makes one measurement of a peer without a network.
-func measureInMemory(p peer, scenarioName string, length time.Duration) (reply, error) {
-	s, err := findScenario(scenarioName)
+func measureInMemory(j job) (any, error) {
+	p, err := findPeer(j.Peer)
 	if err != nil {
-		return reply{}, err
+		return nil, err
+	}
+	s, err := findScenario(j.Scenario)
+	if err != nil {
+		return nil, err
 	}
 	switch s.kind {
 	case encodeEvent:
-		return measureEncode(p, length)
+		return measureEncode(p, j.For)
 	case fanOut:
-		return measureFanout(p, s.size, length)
+		return measureFanout(p, s.size, j.For)
 	case routeEvent:
-		return measureRoute(p, s.size, length)
+		return measureRoute(p, s.size, j.For)
 	}
-	return reply{}, fmt.Errorf("%s is not measured in memory", s.name)
+	return nil, fmt.Errorf("%s is not measured in memory", s.name)
 }
 
 func measureEncode(p peer, length time.Duration) (reply, error) {
@@ -121,7 +124,7 @@ func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
 		// The readers of the last event go back to sleep; that is not in the time.
 		time.Sleep(3 * time.Millisecond)
 		it := m.make(seq, 0)
-		start, cpu := time.Now(), cpuTime()
+		start, cpu := time.Now(), machine.CPU()
 		m.publish(it, 0)
 		if err := t.wait(seq * uint64(readers)); err != nil {
 			return reply{}, err
@@ -131,7 +134,7 @@ func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
 			continue
 		}
 		r.WindowTime += time.Since(start)
-		r.WindowCPU += cpuTime() - cpu
+		r.WindowCPU += machine.CPU() - cpu
 		r.Window += uint64(readers)
 		if time.Since(begin) > length {
 			return r, nil
@@ -142,7 +145,8 @@ func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
 // measureRoute times publishing events to users at random, a few at a time, until all have arrived.
 func measureRoute(p peer, users int, length time.Duration) (reply, error) {
 	const perUser = 8 << 10 // the dearest peer's clients take about this much
-	if need := uint64(users) * perUser; available() < need {
+	need := uint64(users) * perUser
+	if free, err := machine.Available(); err == nil && free < need {
 		return reply{}, fmt.Errorf("%d users want about %d MB of free memory, more than there is", users, need>>20)
 	}
 	t := newTally()
@@ -164,7 +168,7 @@ func measureRoute(p peer, users int, length time.Duration) (reply, error) {
 			to[i] = random.IntN(users)
 			events[i] = m.make(sent+uint64(i)+1, to[i])
 		}
-		start, cpu := time.Now(), cpuTime()
+		start, cpu := time.Now(), machine.CPU()
 		for i := range events {
 			m.publish(events[i], to[i])
 			sent++
@@ -176,26 +180,8 @@ func measureRoute(p peer, users int, length time.Duration) (reply, error) {
 			return reply{}, err
 		}
 		r.WindowTime += time.Since(start)
-		r.WindowCPU += cpuTime() - cpu
+		r.WindowCPU += machine.CPU() - cpu
 		r.Window = sent
 	}
 	return r, nil
-}
-
-// available is the system's free memory in bytes; all there is where it cannot be told.
-func available() uint64 {
-	info, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return math.MaxUint64
-	}
-	for line := range bytes.Lines(info) {
-		f := bytes.Fields(line)
-		if len(f) >= 2 && string(f[0]) == "MemAvailable:" {
-			kb, err := strconv.ParseUint(string(f[1]), 10, 64)
-			if err == nil {
-				return kb << 10
-			}
-		}
-	}
-	return math.MaxUint64
 }

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/child"
 )
 
 // A campaign is one run of the benchmark: which scenarios, which peers, how often and how long.
@@ -97,39 +98,33 @@ func (c *campaign) once(ctx context.Context, s *scenario, p *peer) (sample, erro
 	defer b.unmap()
 	defer file.Close()
 
-	args := []string{"-peer", p.name}
-	if s.overWire() {
-		args = append(args, "-transport", string(s.transport))
-	} else {
-		args = append(args, "-scenario", s.name, "-seconds", fmt.Sprint(c.length.Seconds()))
-	}
-	server, err := start(ctx, file, roleServer, args...)
+	server, err := child.Start(ctx, roleServer, file)
 	if err != nil {
 		return sample{}, err
 	}
-	defer server.stop()
-	first, err := server.wait("starting", 2*time.Minute)
-	if err != nil {
-		return sample{}, err
-	}
+	defer server.Stop()
 	if !s.overWire() {
-		return s.read(first), nil
+		var r reply
+		err := server.Call(2*time.Minute, "measure", job{Peer: p.name, Scenario: s.name, For: c.length}, &r)
+		return s.read(r), err
 	}
-
-	config, err := json.Marshal(first.Connect)
+	var to clientConfig
+	if err := server.Call(20*time.Second, "serve", job{Peer: p.name, Transport: s.transport}, &to); err != nil {
+		return sample{}, err
+	}
+	client, err := child.Start(ctx, roleClient, file)
 	if err != nil {
 		return sample{}, err
 	}
-	client, err := start(ctx, file, roleClient, string(config))
-	if err != nil {
+	defer client.Stop()
+	if err := client.Call(10*time.Second, "target", to, nil); err != nil {
 		return sample{}, err
 	}
-	defer client.stop()
 	r, err := c.drive(s, server, client)
 	if err != nil {
 		return sample{}, err
 	}
-	if err := client.idle(); err != nil {
+	if err := client.Call(10*time.Second, "check", nil, nil); err != nil {
 		return sample{}, err
 	}
 	m := s.read(r)
@@ -146,47 +141,44 @@ func (c *campaign) once(ctx context.Context, s *scenario, p *peer) (sample, erro
 }
 
 // drive takes server and client through one measurement.
-func (c *campaign) drive(s *scenario, server, client *process) (reply, error) {
+func (c *campaign) drive(s *scenario, server, client *child.Process) (r reply, err error) {
 	connect := func(n, total int) error {
-		if _, err := client.ask(command{Do: doConnect, Clients: n}, 40*time.Second); err != nil {
+		if err := client.Call(40*time.Second, "connect", n, nil); err != nil {
 			return err
 		}
-		_, err := server.ask(command{Do: doProbe, Clients: total}, 40*time.Second)
-		return err
+		return server.Call(40*time.Second, "probe", order{Clients: total}, nil)
 	}
 	if s.kind == idle {
 		// The first connections pay for what all of them share.
 		const warm = 100
 		if err := connect(warm, warm); err != nil {
-			return reply{}, err
+			return r, err
 		}
-		before, err := server.ask(command{Do: doMemory}, 10*time.Second)
-		if err != nil {
-			return reply{}, err
+		var before, after reply
+		if err := server.Call(10*time.Second, "memory", order{}, &before); err != nil {
+			return r, err
 		}
 		if err := connect(s.size, warm+s.size); err != nil {
-			return reply{}, err
+			return r, err
 		}
-		after, err := server.ask(command{Do: doMemory}, 10*time.Second)
-		if err != nil {
-			return reply{}, err
+		if err := server.Call(10*time.Second, "memory", order{}, &after); err != nil {
+			return r, err
 		}
 		if after.Memory < before.Memory {
-			return reply{}, errors.New("the server's memory shrank while clients connected")
+			return r, errors.New("the server's memory shrank while clients connected")
 		}
 		return reply{Memory: after.Memory - before.Memory}, nil
 	}
 	if err := connect(s.size, s.size); err != nil {
-		return reply{}, err
+		return r, err
 	}
-	var cmd command
+	do, with := "paced", order{Rate: pacedRate, For: c.length}
 	switch s.kind {
-	case paced:
-		cmd = command{Do: doPaced, Rate: pacedRate, For: c.length}
 	case saturated:
-		cmd = command{Do: doSaturate, Window: saturationWindow, For: c.length}
+		do, with = "saturate", order{Window: saturationWindow, For: c.length}
 	case burst:
-		cmd = command{Do: doBurst, Events: burstEvents}
+		do, with = "burst", order{Events: burstEvents}
 	}
-	return server.ask(cmd, c.length+90*time.Second)
+	err = server.Call(c.length+90*time.Second, do, with, &r)
+	return r, err
 }

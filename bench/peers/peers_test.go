@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/child"
 )
 
 // The test binary plays server and client as the program does.
 func TestMain(m *testing.M) {
 	peers = append(peers, forgetful)
-	runChild(os.Args)
+	child.Main(roles)
 	// Under the race detector every process sleeps for a second when it ends; the children need not.
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	os.Exit(m.Run())

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/crier-go/crier/bench/internal/machine"
 )
 
 // A publisher runs in the server's process, as an application that uses the library would, and publishes to everyone
@@ -13,23 +15,6 @@ type publisher struct {
 	target  *target
 	clients uint64
 	seq     uint64
-}
-
-func (p *publisher) do(c command) (reply, error) {
-	switch c.Do {
-	case doProbe:
-		return p.probe(c)
-	case doMemory:
-		m, err := settledMemory()
-		return reply{Event: c.Do, Memory: m}, err
-	case doPaced:
-		return p.paced(c)
-	case doSaturate:
-		return p.saturate(c)
-	case doBurst:
-		return p.burst(c)
-	}
-	return reply{}, fmt.Errorf("unknown command %q", c.Do)
 }
 
 // next makes the next event, in the form that the peer publishes.
@@ -54,29 +39,28 @@ type mark struct {
 }
 
 func (p *publisher) mark() mark {
-	return mark{time.Now(), cpuTime(), p.board.Delivered.Load()}
+	return mark{time.Now(), machine.CPU(), p.board.Delivered.Load()}
 }
 
 // since is the reply for the stretch from m until now.
 func (p *publisher) since(m mark) reply {
 	n := p.mark()
 	return reply{
-		Event:      "measured",
 		Window:     n.delivered - m.delivered,
 		WindowTime: n.at.Sub(m.at),
 		WindowCPU:  n.cpu - m.cpu,
 	}
 }
 
-// probe publishes sequence number 0 until every connection has received one: only then is it known that each is
+// probe publishes sequence number 0 until so many connections have received one: only then is it known that each is
 // subscribed, whatever a peer does between answering a request and adding the client to its list.
-func (p *publisher) probe(c command) (reply, error) {
-	p.clients = uint64(c.Clients)
+func (p *publisher) probe(o order) (reply, error) {
+	p.clients = uint64(o.Clients)
 	const timeout = 20 * time.Second
 	for end := time.Now().Add(timeout); ; {
 		p.target.publish(p.make(probeSeq))
 		if await(250*time.Millisecond, func() bool { return p.board.Ready.Load() >= p.clients }) {
-			return reply{Event: c.Do}, nil
+			return reply{}, nil
 		}
 		if time.Now().After(end) {
 			return reply{}, fmt.Errorf("only %d of %d connections received an event within %v (%d were closed)",
@@ -85,12 +69,17 @@ func (p *publisher) probe(c command) (reply, error) {
 	}
 }
 
-// paced publishes at a steady rate. The measured stretch ends when the last event has arrived everywhere, or when
+// memory returns what the server holds once all that is garbage is gone.
+func (p *publisher) memory(order) (reply, error) {
+	return reply{Memory: machine.Settled().Resident}, nil
+}
+
+// paced publishes at a steady rate, for so long. The measured stretch ends when the last event has arrived everywhere, or when
 // nothing more comes.
-func (p *publisher) paced(c command) (reply, error) {
+func (p *publisher) paced(o order) (reply, error) {
 	runtime.GC()
-	every := time.Duration(float64(time.Second) / c.Rate)
-	events := max(1, int(c.For/every))
+	every := time.Duration(float64(time.Second) / o.Rate)
+	events := max(1, int(o.For/every))
 	begin := p.mark()
 	for i := range events {
 		time.Sleep(time.Until(begin.at.Add(time.Duration(i) * every)))
@@ -102,13 +91,13 @@ func (p *publisher) paced(c command) (reply, error) {
 	return r, nil
 }
 
-// saturate publishes as fast as the clients can follow: at most c.Window events are on their way to the slowest of
+// saturate publishes as fast as the clients can follow: at most o.Window events are on their way to the slowest of
 // them. Without such a window a peer whose queues are bounded would lose most events, one whose queues are not would
 // only fill its memory, and neither would show what it can do. The stretch that counts begins when that state has
 // become steady, and ends while the publisher still runs.
-func (p *publisher) saturate(c command) (reply, error) {
+func (p *publisher) saturate(o order) (reply, error) {
 	runtime.GC()
-	window := uint64(c.Window)
+	window := uint64(o.Window)
 	first, base := p.seq, p.board.Delivered.Load()
 	var (
 		r         reply
@@ -128,7 +117,7 @@ func (p *publisher) saturate(c command) (reply, error) {
 		if !measuring && (steady || now.Sub(start) > 3*time.Second) {
 			measuring, begin = true, p.mark()
 		}
-		if measuring && now.Sub(begin.at) >= c.For {
+		if measuring && now.Sub(begin.at) >= o.For {
 			r = p.since(begin)
 			break
 		}
@@ -146,10 +135,10 @@ func (p *publisher) saturate(c command) (reply, error) {
 	return r, nil
 }
 
-// burst publishes without a pause and waits until all has arrived. The stretch ends with the last event that did.
+// burst publishes so many events without a pause and waits until all has arrived. The stretch ends with the last event that did.
 // The events are made beforehand.
-func (p *publisher) burst(c command) (reply, error) {
-	events := make([]item, c.Events)
+func (p *publisher) burst(o order) (reply, error) {
+	events := make([]item, o.Events)
 	for i := range events {
 		events[i] = p.next()
 	}
@@ -159,9 +148,9 @@ func (p *publisher) burst(c command) (reply, error) {
 	for i := range events {
 		p.target.publish(events[i])
 	}
-	p.drain(begin.delivered+uint64(c.Events)*p.clients, time.Second)
+	p.drain(begin.delivered+uint64(o.Events)*p.clients, time.Second)
 	r := p.since(begin)
-	r.Published = c.Events
+	r.Published = o.Events
 	r.WindowTime = time.Duration(p.board.LastNanos.Load() - start)
 	return r, nil
 }

@@ -1,21 +1,15 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"strconv"
-	"strings"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/crier-go/crier/bench/internal/child"
+	"github.com/crier-go/crier/bench/internal/machine"
 )
 
 // A target is a peer that has been set up to serve one transport.
@@ -48,101 +42,64 @@ func (t *target) request(tr protocol) string {
 	return head + "Accept: text/event-stream\r\n\r\n"
 }
 
-// runServer is the process under test: one peer, one transport, or one measurement in memory.
-func runServer(args []string) error {
-	// Libraries that log to standard output would garble the replies.
-	replies := os.Stdout
-	os.Stdout = os.Stderr
+// serverRole is the process under test: one peer that serves one transport, or one measurement in memory.
+func serverRole() (child.Commands, error) {
 	log.SetOutput(io.Discard) // a peer that logs each dropped event would be measured logging
+	var pub *publisher
+	commands := child.Commands{
+		"measure": child.Command(measureInMemory),
+		"serve": child.Command(func(j job) (any, error) {
+			var to clientConfig
+			var err error
+			pub, to, err = serve(j)
+			return to, err
+		}),
+	}
+	for name, do := range map[string]func(*publisher, order) (reply, error){
+		"probe": (*publisher).probe, "memory": (*publisher).memory,
+		"paced": (*publisher).paced, "saturate": (*publisher).saturate, "burst": (*publisher).burst,
+	} {
+		commands[name] = child.Command(func(o order) (any, error) {
+			if pub == nil {
+				return nil, errors.New("nothing is served yet")
+			}
+			return do(pub, o)
+		})
+	}
+	return commands, nil
+}
 
-	fs := newFlagSet("server")
-	peerName := fs.String("peer", "", "the peer to run")
-	tr := fs.String("transport", "", "sse or ws; empty for a measurement in memory")
-	scenarioName := fs.String("scenario", "", "the measurement in memory to make")
-	seconds := fs.Float64("seconds", 1, "how long to measure")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	p, err := findPeer(*peerName)
-	if err != nil {
-		return err
-	}
-	out := json.NewEncoder(replies)
-	commands := obey()
-	if *tr == "" {
-		r, err := measureInMemory(p, *scenarioName, time.Duration(*seconds*float64(time.Second)))
-		if err != nil {
-			r = reply{Error: err.Error()}
-		}
-		return out.Encode(r)
-	}
+// wantFiles is how many open files are asked for: as many as the largest scenario has connections. Where the system
+// refuses, opening the sockets fails later with a clear error.
+const wantFiles = 32768
 
-	if err := raiseFileLimit(); err != nil {
-		return err
-	}
-	b, err := openBoard(boardFD)
+// serve begins to serve. It returns what publishes, and how clients connect.
+func serve(j job) (*publisher, clientConfig, error) {
+	p, err := findPeer(j.Peer)
 	if err != nil {
-		return err
+		return nil, clientConfig{}, err
 	}
-	setup := p.setup(protocol(*tr))
+	if _, err := machine.RaiseFiles(wantFiles); err != nil {
+		return nil, clientConfig{}, err
+	}
+	b, err := openBoard(child.FirstFile)
+	if err != nil {
+		return nil, clientConfig{}, err
+	}
+	setup := p.setup(j.Transport)
 	if setup == nil {
-		return fmt.Errorf("%s does not speak %s", p.title, *tr)
+		return nil, clientConfig{}, fmt.Errorf("%s does not speak %s", p.title, j.Transport)
 	}
 	t, err := setup()
 	if err != nil {
-		return err
+		return nil, clientConfig{}, err
 	}
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return nil, clientConfig{}, fmt.Errorf("listening: %w", err)
 	}
 	srv := &http.Server{Handler: t.handler, ErrorLog: log.Default()}
 	go srv.Serve(ln) //nolint:errcheck // ends with the process
-
-	connect := clientConfig{Addr: ln.Addr().String(), Request: t.request(protocol(*tr)), Hello: t.hello}
-	if err := out.Encode(reply{Event: "listening", Connect: connect}); err != nil {
-		return err
-	}
-	pub := &publisher{board: b, target: t}
-	for c := range commands {
-		r, err := pub.do(c)
-		if err != nil {
-			r = reply{Error: err.Error()}
-		}
-		if err := out.Encode(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// cpuTime is what this process has used so far, user and system together.
-func cpuTime() time.Duration {
-	var ru unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &ru); err != nil {
-		panic(err) // cannot fail for RUSAGE_SELF
-	}
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-}
-
-// settledMemory returns this process's resident memory after everything that is garbage has gone back to the system.
-func settledMemory() (uint64, error) {
-	// Twice, and a pause between: finalizers and pools need a second collection, and goroutines that end because the
-	// work is done need a moment to do so.
-	for range 2 {
-		runtime.GC()
-		debug.FreeOSMemory()
-		time.Sleep(200 * time.Millisecond)
-	}
-	status, err := os.ReadFile(filepath.Join("/proc", "self", "status"))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS in /proc/self/status")
+	to := clientConfig{Addr: ln.Addr().String(), Request: t.request(j.Transport), Hello: t.hello}
+	return &publisher{board: b, target: t}, to, nil
 }
