@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,6 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	svg := fs.String("svg", "", "write the picture to this `file`")
 	into := fs.String("into", "", "write the report into the section \"peers\" of this Markdown `file`, in place of "+
 		"printing it, and the picture, unless -svg says otherwise, to bench/peers.svg beside it; for whole runs only")
+	profiles := fs.String("profiles", "", "write the servers' CPU profiles, and heap profiles of idle connections, to this "+
+		"`directory`: scenario-peer.pprof, for go tool pprof")
 	fs.Usage = func() {
 		fmt.Fprintf(stderr, "peers measures Crier beside its peers. It writes Markdown to standard output and progress "+
 			"to standard error.\nWith its defaults it runs for about a quarter of an hour and wants a quiet machine "+
@@ -69,6 +72,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.New("-rounds and -seconds must be positive")
 	}
 	c := &campaign{rounds: *rounds, length: time.Duration(*seconds * float64(time.Second)), progress: stderr}
+	if *profiles != "" {
+		var err error
+		if c.profiles, err = filepath.Abs(*profiles); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(c.profiles, 0o777); err != nil {
+			return err
+		}
+	}
 	if err := c.choose(*only, *who); err != nil {
 		return err
 	}

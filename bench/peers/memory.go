@@ -80,11 +80,11 @@ func measureInMemory(j job) (any, error) {
 	}
 	switch s.kind {
 	case encodeEvent:
-		return measureEncode(p, j.For)
+		return profiled(j.Profile, func() (reply, error) { return measureEncode(p, j.For) })
 	case fanOut:
-		return measureFanout(p, s.size, j.For)
+		return profiled(j.Profile, func() (reply, error) { return measureFanout(p, s.size, j.For) })
 	case routeEvent:
-		return measureRoute(p, s.size, j.For)
+		return profiled(j.Profile, func() (reply, error) { return measureRoute(p, s.size, j.For) })
 	}
 	return nil, fmt.Errorf("%s is not measured in memory", s.name)
 }

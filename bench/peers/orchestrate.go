@@ -17,6 +17,7 @@ type campaign struct {
 	rounds    int
 	length    time.Duration // of each measured stretch
 	progress  io.Writer
+	profiles  string // a directory for CPU profiles of the servers; empty for none
 }
 
 // An outcome is what all rounds of one scenario came to for one peer.
@@ -105,7 +106,7 @@ func (c *campaign) once(ctx context.Context, s *scenario, p *peer) (sample, erro
 	defer server.Stop()
 	if !s.overWire() {
 		var r reply
-		err := server.Call(2*time.Minute, "measure", job{Peer: p.name, Scenario: s.name, For: c.length}, &r)
+		err := server.Call(2*time.Minute, "measure", job{Peer: p.name, Scenario: s.name, For: c.length, Profile: c.profile(s, p)}, &r)
 		return s.read(r), err
 	}
 	var to clientConfig
@@ -120,7 +121,7 @@ func (c *campaign) once(ctx context.Context, s *scenario, p *peer) (sample, erro
 	if err := client.Call(10*time.Second, "target", to, nil); err != nil {
 		return sample{}, err
 	}
-	r, err := c.drive(s, server, client)
+	r, err := c.drive(s, p, server, client)
 	if err != nil {
 		return sample{}, err
 	}
@@ -141,7 +142,7 @@ func (c *campaign) once(ctx context.Context, s *scenario, p *peer) (sample, erro
 }
 
 // drive takes server and client through one measurement.
-func (c *campaign) drive(s *scenario, server, client *child.Process) (r reply, err error) {
+func (c *campaign) drive(s *scenario, p *peer, server, client *child.Process) (r reply, err error) {
 	connect := func(n, total int) error {
 		if err := client.Call(40*time.Second, "connect", n, nil); err != nil {
 			return err
@@ -161,7 +162,7 @@ func (c *campaign) drive(s *scenario, server, client *child.Process) (r reply, e
 		if err := connect(s.size, warm+s.size); err != nil {
 			return r, err
 		}
-		if err := server.Call(10*time.Second, "memory", order{}, &after); err != nil {
+		if err := server.Call(10*time.Second, "memory", order{Profile: c.profile(s, p)}, &after); err != nil {
 			return r, err
 		}
 		if after.Memory < before.Memory {
@@ -179,6 +180,7 @@ func (c *campaign) drive(s *scenario, server, client *child.Process) (r reply, e
 	case burst:
 		do, with = "burst", order{Events: burstEvents}
 	}
+	with.Profile = c.profile(s, p)
 	err = server.Call(c.length+90*time.Second, do, with, &r)
 	return r, err
 }

@@ -11,6 +11,7 @@ type job struct {
 	Transport protocol      `json:"transport,omitempty"` // to be served
 	Scenario  string        `json:"scenario,omitempty"`  // to be measured in memory
 	For       time.Duration `json:"for,omitempty"`
+	Profile   string        `json:"profile,omitempty"` // a file for a CPU profile
 }
 
 // An order is what a publisher is asked to do. See its methods for what they look at.
@@ -20,6 +21,7 @@ type order struct {
 	Events  int           `json:"events,omitempty"`
 	Window  int           `json:"window,omitempty"` // events that may be on their way to the slowest client
 	For     time.Duration `json:"for,omitempty"`
+	Profile string        `json:"profile,omitempty"` // a file for a profile
 }
 
 // A reply is what a measurement came to.

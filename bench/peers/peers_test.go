@@ -146,6 +146,24 @@ func TestLossesAreCounted(t *testing.T) {
 	}
 }
 
+// A profile is written of each kind of measurement, where it was asked for.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	p, err := findPeer("crier")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []scenario{overNetwork(sse, paced, 10), overNetwork(ws, idle, 10), scenarios[0]} {
+		c := campaign{rounds: 1, length: 100 * time.Millisecond, progress: io.Discard, profiles: t.TempDir()}
+		if _, err := c.once(t.Context(), &s, &p); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := os.Stat(c.profile(&s, &p)); err != nil || f.Size() == 0 {
+			t.Errorf("%s: profile %v, %v", s.name, f, err)
+		}
+	}
+}
+
 func TestMeasureInMemory(t *testing.T) {
 	for _, p := range peers {
 		if p.fanout == nil {

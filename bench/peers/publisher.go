@@ -70,8 +70,12 @@ func (p *publisher) probe(o order) (reply, error) {
 }
 
 // memory returns what the server holds once all that is garbage is gone.
-func (p *publisher) memory(order) (reply, error) {
-	return reply{Memory: machine.Settled().Resident}, nil
+func (p *publisher) memory(o order) (reply, error) {
+	r := reply{Memory: machine.Settled().Resident}
+	if o.Profile != "" {
+		return r, profileHeap(o.Profile)
+	}
+	return r, nil
 }
 
 // paced publishes at a steady rate, for so long. The measured stretch ends when the last event has arrived everywhere, or when

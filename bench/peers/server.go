@@ -63,7 +63,10 @@ func serverRole() (child.Commands, error) {
 			if pub == nil {
 				return nil, errors.New("nothing is served yet")
 			}
-			return do(pub, o)
+			if name == "memory" { // which has a profile of its own kind
+				return do(pub, o)
+			}
+			return profiled(o.Profile, func() (reply, error) { return do(pub, o) })
 		})
 	}
 	return commands, nil
