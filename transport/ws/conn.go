@@ -1,6 +1,8 @@
 package ws
 
 import (
+	"bufio"
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -17,10 +19,18 @@ import (
 type conn struct {
 	*wire
 	socket  *websocket.Conn // for reading
+	in      *bufio.Reader   // what socket reads from
 	stream  *transport.Stream
 	handler *handler
 	limiter limiter
+	ctx     context.Context // for OnMessage
+	cancel  context.CancelFunc
 }
+
+// readBuffer is what each connection has to read into: most clients say
+// nothing, and longer messages just take more reads. (Gorilla takes a buffer of
+// more than 256 bytes from who hijacks, and makes a smaller one itself.)
+const readBuffer = 288
 
 // noBuffers keeps gorilla from holding a write buffer for each connection: it
 // never writes messages here.
@@ -28,7 +38,6 @@ var noBuffers = &sync.Pool{}
 
 func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
 	upgrader := websocket.Upgrader{
-		ReadBufferSize:  256, // most clients say nothing; longer messages just take more reads
 		WriteBufferPool: noBuffers,
 		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
@@ -41,7 +50,11 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{wire: hj.wire, socket: socket, handler: h}
+	// The context of a request ends with its handler; the values stay of use.
+	c := &conn{wire: hj.wire, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
+	if h.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
+		c.ctx, c.cancel = context.WithCancel(c.ctx)
+	}
 	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
 	socket.SetReadLimit(h.options.ReadLimit)
 	socket.SetPingHandler(c.onPing)

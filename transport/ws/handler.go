@@ -115,12 +115,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.stream = stream
-	// The context of a request ends with its handler; the values stay of use.
-	ctx := context.WithoutCancel(r.Context())
 	stream.Start(c)
-	// Reading gets a goroutine of its own, whose stack is small: that of the
-	// handler has grown, and would stay so for as long as the connection lives.
-	go c.read(ctx)
+	go c.await()
 }
 
 // handshakeProblem says what keeps a GET request from being a WebSocket

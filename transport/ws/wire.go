@@ -26,6 +26,8 @@ type wire struct {
 	turn chan struct{}
 	out  netwrite.Writer // belongs to whoever has the turn
 
+	ended error // reading has; belongs to the reader
+
 	mu     sync.Mutex
 	closed bool  // a close frame is written, or being written
 	err    error // a write has failed
@@ -132,10 +134,14 @@ func (w *wire) answered() {
 }
 
 // Read begins the time for a pong anew: the reader was busy with a message
-// until now, and the pong may have come in meanwhile. (Who talks is there.)
-func (w *wire) Read(p []byte) (int, error) {
-	w.expect()
-	return w.Conn.Read(p)
+// until now, and the pong may have come in meanwhile. (Who talks is there.) An
+// error is final.
+func (w *wire) Read(p []byte) (n int, err error) {
+	if w.ended == nil {
+		w.expect()
+		n, w.ended = w.Conn.Read(p)
+	}
+	return n, w.ended
 }
 
 // SetDeadline and its halves are for gorilla; the wire has its own.
@@ -148,7 +154,8 @@ func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 type hijacker struct {
 	http.ResponseWriter
 	timeout time.Duration
-	wire    *wire // once hijacked
+	wire    *wire         // once hijacked
+	in      *bufio.Reader // from the wire
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -158,5 +165,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	c.SetDeadline(time.Time{}) // the server's
 	h.wire = newWire(c, h.timeout)
+	h.in = bufio.NewReaderSize(h.wire, readBuffer)
+	if buf.Reader.Buffered() == 0 { // else gorilla refuses the client, which did not wait for the handshake
+		buf.Reader = h.in
+	}
 	return h.wire, buf, nil
 }
