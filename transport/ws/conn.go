@@ -63,22 +63,24 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
-	_, err := c.Write(appendOpening(nil, cursor, retry))
-	return err
+	return c.write(appendOpening(nil, cursor, retry), false)
 }
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		_, err := c.Write(batch[0].Frame(encoding))
-		return err
+		return c.write(batch[0].Frame(encoding), false)
 	}
+	return c.sendAll(batch)
+}
+
+// sendAll joins a batch. (By itself, since it takes more of the stack.)
+func (c *conn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	for _, m := range batch {
 		b.B = append(b.B, m.Frame(encoding)...)
 	}
-	_, err := c.Write(b.B)
-	return err
+	return c.write(b.B, false)
 }
 
 // Beat pings, also where there is traffic: what the kernel accepts for a

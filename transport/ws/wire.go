@@ -20,23 +20,25 @@ type wire struct {
 	net.Conn
 	timeout time.Duration
 
-	// turn is held, by whoever is in it, while whole frames are written: for
-	// as long as a client takes to read them. It is no mutex, since only
-	// channels let the clock of a synctest bubble go on meanwhile.
-	turn chan struct{}
-	out  netwrite.Writer // belongs to whoever has the turn
+	mu sync.Mutex
+	// busy is set while whole frames are written, for as long as a client takes
+	// to read them. Who writes next waits for its turn. (A mutex would do, but
+	// the clock of a synctest bubble stands still while somebody waits for one.)
+	busy bool
+	turn sync.Cond
+	out  netwrite.Writer // belongs to whoever is busy
 
-	ended error // reading has; belongs to the reader
-
-	mu     sync.Mutex
 	closed bool  // a close frame is written, or being written
 	err    error // a write has failed
 	pinged bool  // a ping has been sent, or is being sent, and no pong has come
+	ended  error // why reading has; belongs to the reader
 	waited bool  // since the last heartbeat, a write had to wait for the client, and went on
 }
 
 func newWire(c net.Conn, timeout time.Duration) *wire {
-	return &wire{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}, turn: make(chan struct{}, 1)}
+	w := &wire{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}}
+	w.turn.L = &w.mu
+	return w
 }
 
 // Write writes one or more whole frames. After a close frame it pretends: who
@@ -54,20 +56,21 @@ const closeGrace = time.Second
 
 // write writes whole frames; if they are the last, they end with a close.
 func (w *wire) write(frames []byte, last bool) error {
-	w.turn <- struct{}{}
-	defer func() { <-w.turn }()
-	w.mu.Lock()
-	closed, err := w.closed, w.err
-	w.closed = closed || last
-	w.mu.Unlock()
-	if closed || err != nil {
-		return err
-	}
-	began := time.Now()
-	err = w.out.Write(frames)
-
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.busy {
+		w.turn.Wait()
+	}
+	if w.closed || w.err != nil {
+		return w.err
+	}
+	w.busy, w.closed = true, last
+	w.mu.Unlock()
+	began := time.Now()
+	err := w.out.Write(frames, began)
+	w.mu.Lock()
+	w.busy = false
+	w.turn.Broadcast() // if nothing more may be written, it is everybody's turn to hear so
 	switch {
 	case err != nil:
 		w.err = err

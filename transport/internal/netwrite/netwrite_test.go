@@ -31,7 +31,7 @@ func TestStalled(t *testing.T) {
 				defer client.Close()
 				server.Write(make([]byte, accepted))
 				began := time.Now()
-				err := (&Writer{Conn: server, Timeout: timeout}).Write(large)
+				err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now())
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("got %v", err)
 				}
@@ -64,7 +64,7 @@ func TestSlow(t *testing.T) {
 					}
 					got <- b
 				}()
-				if err := (&Writer{Conn: server, Timeout: timeout}).Write(large); err != nil {
+				if err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now()); err != nil {
 					t.Error(err)
 				}
 				server.Close()
@@ -92,7 +92,7 @@ func TestSlowTLS(t *testing.T) {
 			got <- b
 		}()
 		s := tls.Server(server, config)
-		if err := (&Writer{Conn: s, Timeout: timeout}).Write(large); err != nil {
+		if err := (&Writer{Conn: s, Timeout: timeout}).Write(large, time.Now()); err != nil {
 			t.Error(err)
 		}
 		s.Close()
