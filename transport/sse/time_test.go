@@ -93,27 +93,30 @@ func TestServerTimeouts(t *testing.T) {
 	})
 }
 
-// A stream that has ended leaves its connection fit for the next request,
-// however much later that comes.
-func TestConnectionIsReused(t *testing.T) {
+// Over HTTP/1.1 the response comes without chunks and ends with its connection,
+// also for a client that would keep that open.
+func TestEndsWithItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, nil)).Dial()
-		for range 3 {
-			r := fixture.Request("/")
-			fixture.Send(t, conn, r)
-			reader := bufio.NewReader(conn)
-			resp, err := http.ReadResponse(reader, r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			f.Hub.RevokeUser(fixture.Alice)
-			b, err := io.ReadAll(resp.Body)
-			if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
-				t.Fatalf("got %q, %v", b, err)
-			}
-			time.Sleep(time.Hour)
+		r := fixture.Request("/")
+		fixture.Send(t, conn, r)
+		reader := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(reader, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !resp.Close || len(resp.TransferEncoding) > 0 || len(resp.Header["Transfer-Encoding"]) > 0 {
+			t.Errorf("close %v, transfer encoding %q, headers %v", resp.Close, resp.TransferEncoding, resp.Header)
+		}
+		synctest.Wait()
+		f.Hub.RevokeUser(fixture.Alice)
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
+			t.Fatalf("got %q, %v", b, err)
+		}
+		if _, err := reader.ReadByte(); err != io.EOF {
+			t.Errorf("after the stream: %v", err)
 		}
 	})
 }
