@@ -92,7 +92,7 @@ soak:
 		esac; done; done
 
 bench:
-	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) ./...
+	go test -run '^$$' -timeout 0 -bench '$(BENCH)' -count $(COUNT) ./...
 
 # Both can write their section of a document and the picture beside it. A part
 # of the comparison is only printed: make peers INTO= ARGS='-scenarios sse'

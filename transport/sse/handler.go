@@ -7,7 +7,8 @@
 //
 // A stream is an ordinary HTTP response: it works over HTTP/1.1 and HTTP/2,
 // through middleware that wraps the ResponseWriter (if the wrapper has an
-// Unwrap or a Flush method), under Server.WriteTimeout, and behind proxies.
+// Unwrap or a Flush method), under Server.WriteTimeout, and behind proxies. Over
+// HTTP/1.1 it has no chunks, and its connection is closed when it ends.
 //
 // # What a client reads
 //
