@@ -80,7 +80,7 @@ func TestHubBytesEvictInOrder(t *testing.T) {
 	oldest := ^position(0)
 	for _, user := range users {
 		r := &h.users.lookup(user).retained
-		oldest = min(oldest, r.at(r.first).position)
+		oldest = min(oldest, r.at(r.first.Load()).position)
 	}
 	if floor := h.floor.Load(); floor == 0 || oldest != floor+1 {
 		t.Errorf("the oldest is at %d, the floor at %d", oldest, floor)

@@ -2,10 +2,12 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,6 +207,67 @@ func TestConcurrentFilter(t *testing.T) {
 	readers.Wait()
 }
 
+// TestReadsWhileEvicting reads, without a lock, rings from which entries go
+// while they are looked at, and whose slots are used again: whatever a reader
+// gets is the next event, or a later one behind a gap.
+func TestReadsWhileEvicting(t *testing.T) {
+	const events = 20_000
+	for name, publish := range map[string]func(*Hub, *event.Event) error{
+		"everyone": func(h *Hub, e *event.Event) error { return h.Broadcast(context.Background(), e) },
+		"user":     func(h *Hub, e *event.Event) error { return h.Publish(context.Background(), e) },
+	} {
+		for _, size := range []int{1, 3, 8, 100} {
+			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
+				h := New(&kinds, &Options{UserEvents: size, BroadcastEvents: size})
+				var readers sync.WaitGroup
+				var gaps, got atomic.Int64
+				for range 4 {
+					s := subscribed(t, h, alice, "")
+					readers.Go(func() {
+						var buf []*Message
+						last, gap := 0, false
+						for last < events {
+							batch, err := s.Take(buf)
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							if buf = batch; len(batch) == 0 {
+								<-s.Ready()
+							}
+							for _, m := range batch {
+								if m.Event() == nil {
+									gap = true
+									gaps.Add(1)
+									continue
+								}
+								var n int
+								if err := json.Unmarshal(m.Data(), &n); err != nil {
+									t.Error(err)
+									return
+								}
+								if n <= last || n > last+1 && !gap {
+									t.Errorf("event %d after %d; a gap was told: %v", n, last, gap)
+									return
+								}
+								last, gap = n, false
+								got.Add(1)
+							}
+						}
+					})
+				}
+				for n := range events {
+					if err := publish(h, must(number.New(alice, n+1))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				readers.Wait()
+				t.Logf("%d events read, %d gaps", got.Load(), gaps.Load())
+			})
+		}
+	}
+}
+
 // What is published while a reader lies down must get it up again: by a signal
 // if the publisher saw it lying, else by its own last look.
 func TestLooksOnceMoreBeforeSleeping(t *testing.T) {
@@ -224,7 +287,7 @@ func TestLooksOnceMoreBeforeSleeping(t *testing.T) {
 // The head never runs ahead of the logs: a reader that believes it would go
 // past what is about to be appended.
 func TestHeadFollowsTheLogs(t *testing.T) {
-	h := New(&kinds, nil)
+	h := New(&kinds, &Options{UserEvents: 1, BroadcastEvents: 1})
 	for name, c := range map[string]struct {
 		log     *log
 		publish func()
@@ -232,8 +295,9 @@ func TestHeadFollowsTheLogs(t *testing.T) {
 		"everyone": {h.everyone, func() { broadcast(t, h, made(note, alice, "1")) }},
 		"user":     {h.logOf(alice), func() { publish(t, h, made(note, alice, "1")) }},
 	} {
+		c.publish() // the next must evict this one first
 		before := h.head.Load()
-		c.log.mu.RLock() // holds the append up
+		c.log.mu.RLock() // holds that up
 		published := make(chan struct{})
 		go func() {
 			defer close(published)

@@ -19,6 +19,7 @@ var (
 	kinds  event.Registry
 	note   = event.Define[string](&kinds, "notes", "note.added", "A note.")
 	alert  = event.Define[string](&kinds, "alerts", "alert.raised", "An alert.")
+	number = event.Define[int](&kinds, "notes", "note.numbered", "A number.")
 	typing = event.Define[string](&kinds, "typing", "typing.started", "Somebody types.", event.Ephemeral())
 	alice  = uuid.MustParse("00000000-0000-4000-8000-00000000000a")
 	bob    = uuid.MustParse("00000000-0000-4000-8000-00000000000b")

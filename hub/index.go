@@ -40,7 +40,7 @@ func (h *Hub) logOf(user uuid.UUID) *log {
 		// earlier log of the user was dropped only after its last entry had
 		// moved the floor there.
 		l.retained.floor = h.floor.Load()
-		l.retained.lost = l.retained.floor
+		l.retained.lost.Store(l.retained.floor)
 		l.newest.Store(l.retained.floor)
 		h.users.logs[user] = l
 	}
@@ -50,7 +50,7 @@ func (h *Hub) logOf(user uuid.UUID) *log {
 // dropIfUnused forgets a log that is empty and that nobody listens to. Under
 // Hub.mu.
 func (h *Hub) dropIfUnused(l *log) {
-	if l == h.everyone || l.dropped || l.listeners.Load() > 0 || l.retained.len()+l.ephemeral.len() > 0 {
+	if l == h.everyone || l.dropped || l.listeners.Load() > 0 || l.retained.len()+l.ephemeral.Load().len() > 0 {
 		return
 	}
 	l.dropped = true

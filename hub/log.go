@@ -2,7 +2,6 @@ package hub
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -26,8 +25,8 @@ type log struct {
 	// last is the entry there, or nil once that has been evicted. See latest.
 	last atomic.Pointer[entry]
 
-	// mu guards the rings' contents. Only the holder of Hub.mu writes them;
-	// readers hold it for reading while they copy a batch out.
+	// mu is held to evict from the rings. Only the holder of Hub.mu does that.
+	// Appending needs no more than Hub.mu, so that no reader holds it up.
 	mu        sync.RWMutex
 	bytes     int64 // what the retained entries cost; belongs to Hub.mu
 	listeners atomic.Int32
@@ -41,9 +40,9 @@ type log struct {
 	subscriptions []*Subscription
 	first         [1]*Subscription // room for a user's only one
 
-	ephemeral *ring     // nil until the first ephemeral event
-	user      uuid.UUID // nil for everyone's
-	maxEvents int       // retained at most
+	ephemeral atomic.Pointer[ring] // nil until the first ephemeral event
+	user      uuid.UUID            // nil for everyone's
+	maxEvents int                  // retained at most
 	maxBytes  int64
 }
 
@@ -66,119 +65,17 @@ type entry struct {
 // keyOf takes the random half of a version 7 UUID.
 func keyOf(id uuid.UUID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
 
-// A ring is a bounded queue of entries in order of position, which remembers
-// what it has evicted. Its methods must be called under the log's mu.
-type ring struct {
-	slots       []*entry // length is a power of two, or zero; few at first
-	first, next uint64   // entries first to next-1 are here, at their number modulo the length
-
-	// lost is the highest position that was evicted in any category, evicted
-	// the same for each. A ring that was made anew for a user starts with lost
-	// at the hub's floor: what was below may have been the user's, and nobody
-	// knows of which category.
-	floor, lost position
-	evicted     []position // by category; nil until the first eviction
-
-	few [2]*entry
-}
-
-func (r *ring) len() int {
-	if r == nil {
-		return 0
-	}
-	return int(r.next - r.first)
-}
-
-func (r *ring) at(i uint64) *entry { return r.slots[i&uint64(len(r.slots)-1)] }
-
-// push appends an entry. The ring grows to its bound by doubling; keeping to
-// the bound is the caller's business.
-func (r *ring) push(e *entry) {
-	if r.len() == len(r.slots) {
-		slots := r.few[:]
-		if len(r.slots) > 0 {
-			slots = make([]*entry, 2*len(r.slots))
-		}
-		for i := r.first; i < r.next; i++ {
-			slots[i&uint64(len(slots)-1)] = r.at(i)
-		}
-		r.slots, r.few = slots, [2]*entry{}
-	}
-	r.slots[r.next&uint64(len(r.slots)-1)] = e
-	r.next++
-}
-
-// pop evicts the oldest entry and notes what is lost.
-func (r *ring) pop(categories int) *entry {
-	i := r.first & uint64(len(r.slots)-1)
-	e := r.slots[i]
-	r.slots[i] = nil
-	r.first++
-	r.lost = e.position
-	if r.evicted == nil {
-		r.evicted = make([]position, categories)
-	}
-	r.evicted[e.message.category] = e.position
-	if r.first == r.next && len(r.slots) > 4 {
-		r.slots = nil // a user who once had a burst does not keep the room for it
-	}
-	return e
-}
-
-// lostAfter returns the highest evicted position beyond p in one of the
-// wanted categories, or zero if nothing wanted is missing.
-func (r *ring) lostAfter(p position, wanted categorySet) position {
-	if r.lost <= p {
-		return 0
-	}
-	var lost position
-	if r.floor > p {
-		lost = r.floor
-	}
-	for set := wanted; set != 0 && r.evicted != nil; set &= set - 1 {
-		if e := r.evicted[bits.TrailingZeros64(set)]; e > p {
-			lost = max(lost, e)
-		}
-	}
-	return lost
-}
-
-// after returns the number of the first entry behind position p. Readers are
-// mostly near the newest, so the search gallops from there.
-func (r *ring) after(p position) uint64 {
-	lo, hi := r.first, r.next
-	for step := uint64(1); hi > lo; step *= 2 {
-		probe := lo
-		if hi-lo > step {
-			probe = hi - step
-		}
-		if r.at(probe).position <= p {
-			lo = probe + 1
-			break
-		}
-		hi = probe
-	}
-	for lo < hi {
-		if mid := lo + (hi-lo)/2; r.at(mid).position <= p {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
-}
-
 // find returns the position of the event with this id, if it is still here.
 // It looks at the newest first: most clients come back soon.
 func (l *log) find(id uuid.UUID) (position, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	key := keyOf(id)
-	for _, r := range [...]*ring{&l.retained, l.ephemeral} {
+	for _, r := range [...]*ring{&l.retained, l.ephemeral.Load()} {
 		if r == nil {
 			continue
 		}
-		for i := r.next; i > r.first; i-- {
+		for i := r.next.Load(); i > r.first.Load(); i-- {
 			if e := r.at(i - 1); e.key == key && e.message.event.ID() == id {
 				return e.position, true
 			}
@@ -187,13 +84,13 @@ func (l *log) find(id uuid.UUID) (position, bool) {
 	return 0, false
 }
 
-// ringFor returns the ring that an event of this kind goes to. Under mu.
+// ringFor returns the ring that an event of this kind goes to. Under Hub.mu.
 func (l *log) ringFor(ephemeral bool) *ring {
-	if ephemeral {
-		if l.ephemeral == nil {
-			l.ephemeral = new(ring)
-		}
-		return l.ephemeral
+	if !ephemeral {
+		return &l.retained
 	}
-	return &l.retained
+	if l.ephemeral.Load() == nil {
+		l.ephemeral.Store(new(ring))
+	}
+	return l.ephemeral.Load()
 }

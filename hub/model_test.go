@@ -325,8 +325,8 @@ func (m *model) retains(f fact) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	r := l.ringFor(f.ephemeral)
-	i := r.after(f.position - 1)
-	return i < r.next && r.at(i).position == f.position
+	i := r.after(f.position-1, r.first.Load(), r.next.Load())
+	return i < r.next.Load() && r.at(i).position == f.position
 }
 
 func (m *model) anyFilter() (Filter, categorySet) {

@@ -5,30 +5,55 @@ import (
 	"slices"
 )
 
-// A source is one of the rings that a subscription reads.
+// A source is a part of one of the rings that a subscription reads: the entries
+// that are behind a position, and were there when it was opened.
 type source struct {
-	ring  *ring
-	next  uint64   // number of the first entry that has not been read
-	lost  position // the last event that is missing before it; zero if none is
-	which int      // of Subscription.from
+	ring             *ring
+	which            int      // of Subscription.from
+	from             position // what lies behind this is wanted
+	lost             position // the last event that is missing before start; zero if none is
+	start, next, end uint64   // numbers: of the first entry, the first unread one, and behind the last
 }
+
+// intact reports whether everything between from and end is here still: what
+// was read without a lock is good then.
+//
+// What has been evicted from there has moved lost beyond from, before anything
+// of it was gone. And what was evicted before may be overwritten, so that
+// looking for start found a number below the right one; but then that has been
+// evicted, too.
+func (c *source) intact() bool { return c.ring.lost.Load() <= c.from && c.ring.first.Load() <= c.start }
 
 // A merge reads several sources as one, by position: all publishes of a hub
 // have one order.
 type merge []source
 
-// first returns the source whose next entry is the oldest, and its position:
-// one beyond any head if there is none.
-func (g merge) first() (oldest *source, at position) {
-	at = ^position(0)
+// first returns the source whose next entry is the oldest, and that entry. The
+// source is nil at the end of all, and the entry if it has been evicted.
+func (g merge) first() (oldest *source, e *entry) {
 	for i := range g {
-		if c := &g[i]; c.next < c.ring.next {
-			if p := c.ring.at(c.next).position; p < at {
-				oldest, at = c, p
-			}
+		c := &g[i]
+		if c.next == c.end {
+			continue
+		}
+		n := c.ring.at(c.next)
+		if n == nil {
+			return c, nil
+		}
+		if e == nil || n.position < e.position {
+			oldest, e = c, n
 		}
 	}
-	return oldest, at
+	return oldest, e
+}
+
+func (g merge) intact() bool {
+	for i := range g {
+		if !g[i].intact() {
+			return false
+		}
+	}
+	return true
 }
 
 // scanAtOnce bounds how many entries are looked at while the logs are held.
@@ -57,43 +82,72 @@ func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Messa
 
 // readMerged is read for any number of events. (By itself, since it takes more
 // of a stack: a sleeper's is cold memory too.)
+//
+// It reads without a lock first, and throws away what it got if something was
+// evicted meanwhile: readers that held one while they copied a batch out slowed
+// a burst to a third, since the publisher waited for each, and they for it.
 func (s *Subscription) readMerged(buf []*Message, head position, room int) (_ []*Message, more bool) {
-	hears := s.hears.Load()
+	before := s.position
+	if got, more, ok := s.merge(buf, head, room, false); ok {
+		return got, more
+	}
+	s.position = before
+	s.log.mu.RLock()
+	defer s.log.mu.RUnlock()
+	s.hub.everyone.mu.RLock()
+	defer s.hub.everyone.mu.RUnlock()
+	buf, more, _ = s.merge(buf, head, room, true)
+	return buf, more
+}
+
+// merge reads from both logs, which are held or not. It reports whether what it
+// read is good; it is if they are held. Under s.mu.
+func (s *Subscription) merge(buf []*Message, head position, room int, held bool) (_ []*Message, more, ok bool) {
+	hears, own := s.hears.Load(), len(buf)
 	sources := make(merge, 0, len(s.from))
-	if l := s.log; l.newest.Load() > s.position { // most often one of the two logs has nothing
-		l.mu.RLock()
-		defer l.mu.RUnlock()
-		sources = s.open(sources, l, 0, hears)
+	if s.log.newest.Load() > s.position { // most often one of the two logs has nothing
+		sources = s.open(sources, s.log, 0)
 	}
-	if l := s.hub.everyone; l.newest.Load() > s.position {
-		l.mu.RLock()
-		defer l.mu.RUnlock()
-		sources = s.open(sources, l, 2, hears)
+	if s.hub.everyone.newest.Load() > s.position {
+		sources = s.open(sources, s.hub.everyone, 2)
 	}
-	if slices.ContainsFunc(sources, source.lossy) {
+	switch {
+	case held:
+		if !sources.passLost(hears) {
+			break
+		}
 		if room <= 0 {
-			return buf, true
+			return buf, true, true
 		}
 		buf = append(buf, s.passGap(sources, head))
+	case !sources.intact():
+		return buf, false, false
 	}
+	more = true
 	for range scanAtOnce {
-		first, at := sources.first()
-		if at > head {
-			s.position = head
-			return buf, false
+		first, e := sources.first()
+		if first == nil || e != nil && e.position > head {
+			s.position, more = head, false
+			break
 		}
-		m := first.ring.at(first.next).message
-		if hears&(1<<m.category) != 0 {
-			if room <= 0 || len(buf) > 0 && m.size > room {
-				return buf, true
+		if e == nil {
+			break // not intact
+		}
+		if hears&(1<<e.message.category) != 0 {
+			if room <= 0 || len(buf) > 0 && e.message.size > room {
+				break
 			}
-			buf = append(buf, m)
-			room -= m.size
+			buf = append(buf, e.message)
+			room -= e.message.size
 		}
 		first.next++
-		s.position = at
+		s.position = e.position
 	}
-	return buf, true
+	if held || sources.intact() {
+		return buf, more, true
+	}
+	clear(buf[own:])
+	return buf[:own], false, false
 }
 
 // latest returns the only entry that is new to s, or nil if there is none or
@@ -124,20 +178,33 @@ func (s *Subscription) latest(head position) *entry {
 }
 
 // open adds the rings of a log to the sources, each where s stands in it; which
-// is that of the first. Under s.mu and the log's.
-func (s *Subscription) open(sources merge, l *log, which int, hears categorySet) merge {
-	for i, r := range [...]*ring{&l.retained, l.ephemeral} {
+// is that of the first. Under s.mu.
+func (s *Subscription) open(sources merge, l *log, which int) merge {
+	for i, r := range [...]*ring{&l.retained, l.ephemeral.Load()} {
 		if r == nil {
 			continue
 		}
-		from := max(s.position, s.from[which+i])
-		lost := r.lostAfter(from, hears)
-		sources = append(sources, source{ring: r, next: r.after(max(from, lost)), lost: lost, which: which + i})
+		c := source{ring: r, which: which + i, from: max(s.position, s.from[which+i])}
+		c.end = r.next.Load() // before its slots: they hold at least as much
+		c.start = r.after(c.from, r.first.Load(), c.end)
+		c.next = c.start
+		sources = append(sources, c)
 	}
 	return sources
 }
 
-func (c source) lossy() bool { return c.lost != 0 }
+// passLost finds what is missing of the wanted categories, and goes past it. It
+// reports whether there is any. The logs are held.
+func (g merge) passLost(wanted categorySet) (any bool) {
+	for i := range g {
+		c := &g[i]
+		if c.lost = c.ring.lostAfter(c.from, wanted); c.lost > 0 {
+			c.next = c.ring.after(max(c.from, c.lost), c.start, c.end)
+			any = true
+		}
+	}
+	return any
+}
 
 // passGap tells of what was lost in each source, and notes that it was told.
 //
@@ -149,8 +216,11 @@ func (s *Subscription) passGap(sources merge, head position) *Message {
 	for _, c := range sources {
 		s.from[c.which] = max(s.from[c.which], c.lost)
 	}
-	_, next := sources.first()
-	s.position = max(s.position, min(next-1, head))
+	next := head + 1
+	if _, e := sources.first(); e != nil {
+		next = min(next, e.position)
+	}
+	s.position = max(s.position, next-1)
 	return s.newGap(s.position, gapReasons.evicted)
 }
 

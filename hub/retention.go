@@ -83,15 +83,18 @@ func (h *Hub) append(l *log, p position, m *Message) {
 	}
 	*e = entry{position: p, after: l.newest.Load(), key: keyOf(m.event.ID()), message: m, log: l}
 
-	l.mu.Lock()
 	r := l.ringFor(ephemeral)
-	for r.len() > 0 && (r.len() >= most || l.bytes > bytes) {
-		h.pop(t, r)
+	over := func() bool { return r.len() > 0 && (r.len() >= most || l.bytes > bytes) }
+	if over() {
+		l.mu.Lock()
+		for over() {
+			h.pop(t, r)
+		}
+		l.mu.Unlock()
 	}
 	r.push(e)
 	l.last.Store(e)
 	l.newest.Store(p)
-	l.mu.Unlock()
 
 	t.add(e)
 	for t.bytes > t.limit && t.oldest.Load() != e { // the newest stays, so that whoever listens gets it
@@ -120,7 +123,7 @@ func (h *Hub) evictOldest(t *retention) {
 	}
 	e.log.mu.Lock()
 	h.pop(t, e.log.ringFor(t.ephemeral))
-	empty := e.log.retained.len()+e.log.ephemeral.len() == 0
+	empty := e.log.retained.len()+e.log.ephemeral.Load().len() == 0
 	e.log.mu.Unlock()
 	if empty {
 		h.dropIfUnused(e.log)

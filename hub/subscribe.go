@@ -106,7 +106,7 @@ func (h *Hub) admit(s *Subscription, after string) error {
 	h.everyone.listeners.Add(1)
 	h.index.add(s)
 	head := h.head.Load()
-	lostUser, lostEveryone := l.retained.lost, h.everyone.retained.lost
+	lostUser, lostEveryone := l.retained.lost.Load(), h.everyone.retained.lost.Load()
 	h.mu.Unlock()
 
 	st := h.place(after, l, head)
