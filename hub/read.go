@@ -11,7 +11,6 @@ type source struct {
 	ring             *ring
 	which            int      // of Subscription.from
 	from             position // what lies behind this is wanted
-	lost             position // the last event that is missing before start; zero if none is
 	start, next, end uint64   // numbers: of the first entry, the first unread one, and behind the last
 }
 
@@ -64,34 +63,35 @@ const scanAtOnce = 1024
 // behind what was appended, and past what is not wanted. It reports whether it
 // stopped for lack of room or time: what follows, follows in the next call.
 //
+// It reads without a lock first, and throws away what it got if something was
+// evicted meanwhile. Readers that held a lock while they copied a batch out
+// slowed a burst to a third: the publisher waited for each, and they for it.
+//
+// What sleepers read with takes little stack, since that is cold memory too,
+// and since a goroutine that has just begun has 2 KiB of it.
+//
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
-	e := s.latest(head)
-	if e == nil {
-		return s.readMerged(buf, head, room)
-	}
-	if s.hears.Load()&(1<<e.message.category) != 0 {
-		if room <= 0 || len(buf) > 0 && e.message.size > room {
-			return buf, true
+	if e := s.latest(head); e != nil {
+		if s.hears.Load()&(1<<e.message.category) != 0 {
+			if room <= 0 || len(buf) > 0 && e.message.size > room {
+				return buf, true
+			}
+			buf = append(buf, e.message)
 		}
-		buf = append(buf, e.message)
+		s.position = head
+		return buf, false
 	}
-	s.position = head
-	return buf, false
-}
-
-// readMerged is read for any number of events. (By itself, since it takes more
-// of a stack: a sleeper's is cold memory too.)
-//
-// It reads without a lock first, and throws away what it got if something was
-// evicted meanwhile: readers that held one while they copied a batch out slowed
-// a burst to a third, since the publisher waited for each, and they for it.
-func (s *Subscription) readMerged(buf []*Message, head position, room int) (_ []*Message, more bool) {
 	before := s.position
 	if got, more, ok := s.merge(buf, head, room, false); ok {
 		return got, more
 	}
 	s.position = before
+	return s.readHeld(buf, head, room)
+}
+
+// readHeld is read where something is missing, or is being evicted.
+func (s *Subscription) readHeld(buf []*Message, head position, room int) (_ []*Message, more bool) {
 	s.log.mu.RLock()
 	defer s.log.mu.RUnlock()
 	s.hub.everyone.mu.RLock()
@@ -105,22 +105,21 @@ func (s *Subscription) readMerged(buf []*Message, head position, room int) (_ []
 func (s *Subscription) merge(buf []*Message, head position, room int, held bool) (_ []*Message, more, ok bool) {
 	hears, own := s.hears.Load(), len(buf)
 	sources := make(merge, 0, len(s.from))
-	if s.log.newest.Load() > s.position { // most often one of the two logs has nothing
-		sources = s.open(sources, s.log, 0)
+	if l := s.log; l.newest.Load() > s.position { // most often one of the two logs has nothing
+		sources = s.open(sources, &l.retained, 0)
+		sources = s.open(sources, l.ephemeral.Load(), 1)
 	}
-	if s.hub.everyone.newest.Load() > s.position {
-		sources = s.open(sources, s.hub.everyone, 2)
+	if l := s.hub.everyone; l.newest.Load() > s.position {
+		sources = s.open(sources, &l.retained, 2)
+		sources = s.open(sources, l.ephemeral.Load(), 3)
 	}
 	switch {
-	case held:
-		if !sources.passLost(hears) {
-			break
-		}
+	case held && sources.lossy(hears):
 		if room <= 0 {
 			return buf, true, true
 		}
-		buf = append(buf, s.passGap(sources, head))
-	case !sources.intact():
+		buf = append(buf, s.passGap(sources, hears, head))
+	case !held && !sources.intact():
 		return buf, false, false
 	}
 	more = true
@@ -177,44 +176,45 @@ func (s *Subscription) latest(head position) *entry {
 	return e
 }
 
-// open adds the rings of a log to the sources, each where s stands in it; which
-// is that of the first. Under s.mu.
-func (s *Subscription) open(sources merge, l *log, which int) merge {
-	for i, r := range [...]*ring{&l.retained, l.ephemeral.Load()} {
-		if r == nil {
-			continue
-		}
-		c := source{ring: r, which: which + i, from: max(s.position, s.from[which+i])}
-		c.end = r.next.Load() // before its slots: they hold at least as much
-		c.start = r.after(c.from, r.first.Load(), c.end)
-		c.next = c.start
-		sources = append(sources, c)
+// open adds a ring to the sources, if there is one, where s stands in it. Under
+// s.mu.
+func (s *Subscription) open(sources merge, r *ring, which int) merge {
+	if r == nil {
+		return sources
 	}
+	sources = append(sources, source{ring: r, which: which, from: max(s.position, s.from[which])})
+	c := &sources[len(sources)-1]
+	c.end = r.next.Load() // before its slots: they hold at least as much
+	c.start = r.after(c.from, r.first.Load(), c.end)
+	c.next = c.start
 	return sources
 }
 
-// passLost finds what is missing of the wanted categories, and goes past it. It
-// reports whether there is any. The logs are held.
-func (g merge) passLost(wanted categorySet) (any bool) {
+// lossy reports whether anything is missing of the wanted categories. The logs
+// are held.
+func (g merge) lossy(wanted categorySet) bool {
 	for i := range g {
-		c := &g[i]
-		if c.lost = c.ring.lostAfter(c.from, wanted); c.lost > 0 {
-			c.next = c.ring.after(max(c.from, c.lost), c.start, c.end)
-			any = true
+		if g[i].ring.lostAfter(g[i].from, wanted) > 0 {
+			return true
 		}
 	}
-	return any
+	return false
 }
 
-// passGap tells of what was lost in each source, and notes that it was told.
+// passGap tells of what was lost in each source, goes past it, and notes that
+// it was told. The logs are held.
 //
 // The gap comes before everything that is still there behind the first event
 // that was lost; in another source, this may be older than the last one lost.
 // So the cursor after the gap stands right before the next entry, and whoever
 // is cut in between and resumes is told of the rest again.
-func (s *Subscription) passGap(sources merge, head position) *Message {
-	for _, c := range sources {
-		s.from[c.which] = max(s.from[c.which], c.lost)
+func (s *Subscription) passGap(sources merge, wanted categorySet, head position) *Message {
+	for i := range sources {
+		c := &sources[i]
+		if lost := c.ring.lostAfter(c.from, wanted); lost > 0 {
+			s.from[c.which] = lost
+			c.next = c.ring.after(lost, c.start, c.end)
+		}
 	}
 	next := head + 1
 	if _, e := sources.first(); e != nil {

@@ -42,7 +42,7 @@ var mutants = []mutant{
 	{
 		name: "the law: a gap is not told",
 		file: "hub/read.go",
-		old:  "if !sources.passLost(hears) {", new: "if sources.passLost(hears); true {",
+		old:  "case held && sources.lossy(hears):", new: "case held && sources.lossy(hears) && false:",
 		pkg: "./proof", run: "TestLaw", notices: `lost [1-9]`,
 	},
 	{
@@ -60,7 +60,7 @@ var mutants = []mutant{
 	{
 		name: "a gap is not told",
 		file: "hub/read.go",
-		old:  "if !sources.passLost(hears) {", new: "if sources.passLost(hears); true {",
+		old:  "case held && sources.lossy(hears):", new: "case held && sources.lossy(hears) && false:",
 		pkg: "./hub", run: "TestModel", notices: "lost without a word",
 	},
 	{
