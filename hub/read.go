@@ -55,7 +55,7 @@ func (g merge) intact() bool {
 	return true
 }
 
-// scanAtOnce bounds how many entries are looked at while the logs are held.
+// scanAtOnce bounds how many entries one merge looks at, held logs or not.
 const scanAtOnce = 1024
 
 // read appends to buf what the filter wants of everything behind the position
