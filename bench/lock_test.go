@@ -188,13 +188,14 @@ func BenchmarkPublishParallel(b *testing.B) {
 	})
 }
 
-// paced keeps publishers from being further ahead of readers than a log is
-// long. That would lose nothing silently, but the gaps would be measured.
-func paced(t *tally, perPublish int, publish func() error) func() error {
+// paced keeps publishers from lapping a reader, which would be told of a gap.
+// The tally knows only how far all are together, so all that is missing must
+// fit into the log, should it be one reader that is behind.
+func paced(t *tally, readers int, publish func() error) func() error {
 	var published atomic.Int64
-	const window = 4096
+	const missing = 8192 // hub.Options.BroadcastEvents is twice that
 	return func() error {
-		for n := published.Add(1); n-t.n.Load()/int64(perPublish) > window; {
+		for n := published.Add(1) * int64(readers); n-t.n.Load() > missing; {
 			runtime.Gosched()
 		}
 		return publish()
