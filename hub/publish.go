@@ -84,7 +84,7 @@ func (h *Hub) publishSlice(m *Message, users []uuid.UUID) (woken int, err error)
 			logs[i].newest.Load() // fetches cold memory before the lock, not under it
 		}
 	}
-	h.retained.warm()
+	h.retentionFor(ephemeral).warm()
 
 	h.mu.Lock()
 	if h.closed {

@@ -19,7 +19,8 @@ type Options struct {
 	// Default 25 s.
 	Heartbeat time.Duration
 	// WriteTimeout is how long a write may make no progress, before the client
-	// counts as slow, or up to a third longer; on WebSocket also how long a pong may take. Default 10 s.
+	// counts as slow, or up to a third longer; on WebSocket also how long a
+	// pong may take. Default 10 s.
 	WriteTimeout time.Duration
 	// Retry is how long clients are asked to wait before they connect again.
 	// Clients of a hub that shuts down are spread over 1 to 3 times as long,

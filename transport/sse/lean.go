@@ -73,12 +73,14 @@ func (c *leanConn) Open(cursor string, retry time.Duration) error {
 func (c *leanConn) first(frame func([]byte) []byte) error {
 	p := frame(c.head)
 	c.head = nil
-	return c.out.Write(p, time.Now())
+	return c.write(p)
 }
+
+func (c *leanConn) write(p []byte) error { return c.out.Write(p, time.Now()) }
 
 func (c *leanConn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.out.Write(batch[0].Frame(encoding), time.Now())
+		return c.write(batch[0].Frame(encoding))
 	}
 	return c.sendAll(batch)
 }
@@ -88,14 +90,14 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	b.B = appendBatch(b.B, batch)
-	return c.out.Write(b.B, time.Now())
+	return c.write(b.B)
 }
 
 func (c *leanConn) Beat(cursor string) error {
 	if cursor == "" {
 		return nil
 	}
-	return c.out.Write(appendBeat(nil, cursor), time.Now())
+	return c.write(appendBeat(nil, cursor))
 }
 
 // End also stops reading, upon which serve closes the connection.
