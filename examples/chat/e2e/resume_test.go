@@ -90,11 +90,12 @@ func TestSwitchOfTransport(t *testing.T) {
 	c := startChat(t)
 	ada, grace := c.script("Ada"), c.enter("Grace")
 
-	// Ada talks without a pause while Grace changes the transport to and fro.
+	// Ada talks without a pause while Grace changes the transport to and fro. Not
+	// faster: on a machine that is busy with other things, the page must keep up.
 	var ids []string
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
-		tick := time.NewTicker(25 * time.Millisecond)
+		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for i := 1; ; i++ {
 			id, err := ada.tryPost("", fmt.Sprintf("message %d", i))
@@ -111,7 +112,7 @@ func TestSwitchOfTransport(t *testing.T) {
 			}
 		}
 	}()
-	for range 3 {
+	for range 5 {
 		for _, transport := range []string{"ws", "sse"} {
 			grace.use(transport)
 			n := len(grace.heard())
