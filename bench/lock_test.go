@@ -161,9 +161,9 @@ func BenchmarkPublishParallel(b *testing.B) {
 		a.listen(b)
 		defer a.close()
 		var next atomic.Int64
-		inParallel(b, a.tally, 1, func() error {
+		inParallel(b, a.tally, 1, paced(a.tally, 1, 500, func() error {
 			return h.PublishTo(context.Background(), e, rig.User(int(next.Add(1)%users)))
-		})
+		}))
 		wantNoGaps(b, h)
 	})
 	b.Run("to=user-not-listening", func(b *testing.B) {
@@ -183,19 +183,19 @@ func BenchmarkPublishParallel(b *testing.B) {
 		a := newAudience(b, h, readers, everything)
 		a.listen(b)
 		defer a.close()
-		inParallel(b, a.tally, readers, paced(a.tally, readers, func() error { return h.Broadcast(context.Background(), e) }))
+		inParallel(b, a.tally, readers, paced(a.tally, readers, 8192, func() error { return h.Broadcast(context.Background(), e) }))
 		wantNoGaps(b, h)
 	})
 }
 
 // paced keeps publishers from lapping a reader, which would be told of a gap.
 // The tally knows only how far all are together, so all that is missing must
-// fit into the log, should it be one reader that is behind.
-func paced(t *tally, readers int, publish func() error) func() error {
+// fit into one log, should it be one reader that is behind: half of what a hub
+// retains for a user, or for everyone.
+func paced(t *tally, readers, missing int, publish func() error) func() error {
 	var published atomic.Int64
-	const missing = 8192 // hub.Options.BroadcastEvents is twice that
 	return func() error {
-		for n := published.Add(1) * int64(readers); n-t.n.Load() > missing; {
+		for n := published.Add(1) * int64(readers); n-t.n.Load() > int64(missing); {
 			runtime.Gosched()
 		}
 		return publish()
