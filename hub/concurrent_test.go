@@ -165,7 +165,7 @@ func TestPingPong(t *testing.T) {
 }
 
 // TestConcurrentFilter wakes sleepers that hear different categories while
-// broadcasts of all categories race: the walk that puts a sleeper back must
+// broadcasts of all categories race: the walk that passes a sleeper over must
 // not hide it from the next.
 func TestConcurrentFilter(t *testing.T) {
 	const rounds = 3000
@@ -334,5 +334,42 @@ func TestReadsNoFurtherThanTheHead(t *testing.T) {
 			t.Errorf("%d messages, up to position %d: it read beyond the head, %d", len(batch), s.position, head)
 		}
 		expect(t, taken(t, s), "behind")
+	}
+}
+
+// Who lies down while a broadcast takes it out of the bitmap, since it was
+// awake a moment ago, relies on a bit that is about to go. So does a new stream
+// in the slot of one that was closed meanwhile.
+func TestLiesDownWhileUnlisted(t *testing.T) {
+	for name, lieDown := range map[string]func(h *Hub, s *Subscription) *Subscription{
+		"the same": func(_ *Hub, s *Subscription) *Subscription {
+			expect(t, taken(t, s))
+			return s
+		},
+		"another": func(h *Hub, s *Subscription) *Subscription {
+			slot := s.slot
+			s.Close()
+			if s = subscribed(t, h, bob, ""); s.slot != slot {
+				t.Fatalf("the new stream has slot %d, not %d", s.slot, slot)
+			}
+			expect(t, taken(t, s))
+			return s
+		},
+	} {
+		h := New(&kinds, nil)
+		s := subscribed(t, h, alice, "")
+		expect(t, taken(t, s))
+		s.wakeUp()
+		<-s.Ready() // it is awake, listed, and a broadcast has just seen that
+		s = lieDown(h, s)
+		h.index.all()[0].unlist(0, 1<<s.slot)
+		if s.asleep.Load() {
+			t.Errorf("%s: asleep for ever: it is not listed and was not woken", name)
+		}
+		expect(t, taken(t, s))
+		broadcast(t, h, made(note, alice, "1"))
+		if len(s.Ready()) == 0 {
+			t.Errorf("%s: asleep for ever: it is not listed again", name)
+		}
 	}
 }

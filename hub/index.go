@@ -5,102 +5,15 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/google/uuid"
 )
 
-// users finds the log of a user. A user who listens or has something retained
-// has one; all others cost nothing.
-//
-// Lock order: Hub.mu, then users.mu, then a log's own locks.
-type users struct {
-	mu   sync.RWMutex
-	logs map[uuid.UUID]*log
-}
-
-func (u *users) lookup(user uuid.UUID) *log {
-	u.mu.RLock()
-	defer u.mu.RUnlock()
-	return u.logs[user]
-}
-
-// logOf returns the user's log, made if need be. Called without Hub.mu it may
-// return a log that has been dropped by the time the lock is held: look at
-// log.dropped then, and call again under the lock.
-func (h *Hub) logOf(user uuid.UUID) *log {
-	if l := h.users.lookup(user); l != nil {
-		return l
-	}
-	h.users.mu.Lock()
-	defer h.users.mu.Unlock()
-	l := h.users.logs[user]
-	if l == nil {
-		l = &log{user: user, maxEvents: h.options.UserEvents, maxBytes: h.options.UserBytes}
-		// Whatever this user once had and lost lies at or below the floor: an
-		// earlier log of the user was dropped only after its last entry had
-		// moved the floor there.
-		l.retained.floor = h.floor.Load()
-		l.retained.lost.Store(l.retained.floor)
-		l.newest.Store(l.retained.floor)
-		h.users.logs[user] = l
-	}
-	return l
-}
-
-// dropIfUnused forgets a log that is empty and that nobody listens to. Under
-// Hub.mu.
-func (h *Hub) dropIfUnused(l *log) {
-	if l == h.everyone || l.dropped || l.listeners.Load() > 0 || l.retained.len()+l.ephemeral.Load().len() > 0 {
-		return
-	}
-	l.dropped = true
-	h.users.mu.Lock()
-	delete(h.users.logs, l.user)
-	h.users.mu.Unlock()
-}
-
-// wake wakes the user's sleepers that hear the category, and returns how many.
-func (l *log) wake(category uint8) (woken int) {
-	l.subsMu.RLock()
-	defer l.subsMu.RUnlock()
-	for _, s := range l.subscriptions {
-		if s.hears.Load()&(1<<category) != 0 && s.wakeUp() {
-			woken++
-		}
-	}
-	return woken
-}
-
-func (l *log) attach(s *Subscription) {
-	l.subsMu.Lock()
-	if len(l.subscriptions) == 0 {
-		l.subscriptions = l.first[:0]
-	}
-	l.subscriptions = append(l.subscriptions, s)
-	l.listeners.Add(1)
-	l.subsMu.Unlock()
-}
-
-func (l *log) detach(s *Subscription) {
-	l.subsMu.Lock()
-	if i := slices.Index(l.subscriptions, s); i >= 0 {
-		l.subscriptions = slices.Delete(l.subscriptions, i, i+1)
-		l.listeners.Add(-1)
-	}
-	l.subsMu.Unlock()
-}
-
-// all returns the user's subscriptions, oldest first.
-func (l *log) all() []*Subscription {
-	l.subsMu.RLock()
-	defer l.subsMu.RUnlock()
-	return slices.Clone(l.subscriptions)
-}
-
 // An index holds every subscription of the hub in a slot that never moves, and
-// a bitmap of those that sleep, so that a broadcast finds the sleepers without
-// looking at anybody who is awake: what it costs depends on how many it has to
-// wake, and hardly on how many there are.
+// a bitmap of those to be looked at by a broadcast: of all that sleep, and of
+// some that have been woken since. Who is awake is taken out by the first
+// broadcast that finds it so, and puts itself back before it sleeps again. So a
+// broadcast costs as much as there are sleepers to wake, and next to nothing for
+// those who stay awake; and a reader that only ever sleeps, is woken and sleeps
+// again never touches the bitmap, which others write to.
 //
 // (A list of sleepers behind a mutex was measured twice as slow, since every
 // reader that goes to sleep contends for it; walking all subscriptions costs
@@ -114,27 +27,26 @@ type index struct {
 
 	// Broadcasts that come together are woken for by one of them: wanted
 	// collects their categories, and who holds walking goes on until it is
-	// empty. So no publisher waits for another's walk, and a sleeper whose bit
-	// is put back because it hears other categories is never overlooked.
+	// empty. So no publisher waits for another's walk, and one at a time takes
+	// subscriptions out of the bitmap.
 	wanted  atomic.Uint64
 	walking atomic.Bool
 }
 
 const groupSize = 64 * 64
 
-// A group is 4096 slots, and a bit for each, set while its subscription
-// sleeps (and, harmlessly, sometimes longer). Bit i of summary is set when
-// word i may have one set.
+// A group is 4096 slots, and a bit for each. Bit i of summary is set when word
+// i may have one set.
 type group struct {
-	summary sleepers
-	words   [64]sleepers
+	summary listed
+	words   [64]listed
 	slots   [groupSize]atomic.Pointer[Subscription]
 }
 
-// A sleepers is a word of the bitmap in a cache line of its own: readers on
-// several processors go to sleep at the same time, mostly in other words, and in
-// one line would wait for each other.
-type sleepers struct {
+// A listed is a word of the bitmap in a cache line of its own: readers on
+// several processors put themselves in at the same time, mostly into other
+// words, and in one line would wait for each other.
+type listed struct {
 	atomic.Uint64
 	_ [56]byte
 }
@@ -184,9 +96,14 @@ func (x *index) each(f func(*Subscription)) {
 	}
 }
 
-// asleep marks s in the bitmap: its bit first, then the way to it. The caller
-// has set s.asleep before, and looks at the head again afterwards.
-func (x *index) asleep(s *Subscription) {
+// list puts s into the bitmap, unless it is there still: its bit first, then the
+// way to it. The caller has set s.asleep before, and looks at the head again
+// afterwards.
+func (x *index) list(s *Subscription) {
+	if s.listed.Load() {
+		return // nobody has found it awake since it last slept
+	}
+	s.listed.Store(true) // before the bit: whoever takes that out clears it
 	g := x.all()[s.slot/groupSize]
 	word := s.slot % groupSize / 64
 	g.words[word].Or(1 << (s.slot % 64))
@@ -211,25 +128,49 @@ func (x *index) wake(category uint8) (woken int) {
 }
 
 func (g *group) wake(wanted categorySet) (woken int) {
-	if g.summary.Load() == 0 {
-		return 0
-	}
-	for summary := g.summary.Swap(0); summary != 0; summary &= summary - 1 {
+	for summary := g.summary.Load(); summary != 0; summary &= summary - 1 {
 		w := bits.TrailingZeros64(summary)
-		var back uint64
-		for word := g.words[w].Swap(0); word != 0; word &= word - 1 {
+		var awake uint64
+		for word := g.words[w].Load(); word != 0; word &= word - 1 {
 			b := bits.TrailingZeros64(word)
 			switch s := g.slots[w*64+b].Load(); {
 			case s == nil:
-			case s.hears.Load()&wanted == 0:
-				back |= 1 << b
+				awake |= 1 << b
+			case s.hears.Load()&wanted == 0: // as it was
 			case s.wakeUp():
 				woken++
+			default:
+				awake |= 1 << b
 			}
 		}
-		if back != 0 {
-			g.words[w].Or(back)
+		if awake != 0 {
+			woken += g.unlist(w, awake)
+		}
+	}
+	return woken
+}
+
+// unlist takes those out of a word of the bitmap that were found awake. Some may
+// have lain down meanwhile, and relied on their bit: these it wakes.
+//
+// Of a subscription and this, one sees the other: it says that it sleeps, and
+// then looks whether it is listed; this says that it is not, and then looks
+// whether it sleeps. A slot may have a new owner by now. That one is listed only
+// after it has its slot, so if its bit was among those that went, it is found
+// here.
+func (g *group) unlist(w int, awake uint64) (woken int) {
+	if g.words[w].And(^awake) == awake { // these were all
+		g.summary.And(^(uint64(1) << w))
+		if g.words[w].Load() != 0 { // and another has come, which may have seen the way to it
 			g.summary.Or(1 << w)
+		}
+	}
+	for ; awake != 0; awake &= awake - 1 {
+		if s := g.slots[w*64+bits.TrailingZeros64(awake)].Load(); s != nil {
+			s.listed.Store(false)
+			if s.wakeUp() {
+				woken++
+			}
 		}
 	}
 	return woken

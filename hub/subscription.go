@@ -25,7 +25,9 @@ type Subscription struct {
 	// by whoever wakes the subscription: that one, and nobody else, signals.
 	asleep atomic.Bool
 	// poked is set by a Wake that found the subscription awake.
-	poked  atomic.Bool
+	poked atomic.Bool
+	// listed is false if it must put itself into the index before it sleeps.
+	listed atomic.Bool
 	slot   uint32        // in the hub's index
 	notify func()        // Request.Notify
 	ready  chan struct{} // nil if notify is set
@@ -74,7 +76,9 @@ func (s *Subscription) Take(buf []*Message) ([]*Message, error) {
 func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asleep.Store(false)
+	if s.asleep.Load() { // nobody has woken it
+		s.asleep.Store(false)
+	}
 	for {
 		if s.over != "" && !s.draining {
 			return nil, 0, s.over
@@ -107,7 +111,7 @@ func (s *Subscription) take(buf []*Message) (batch []*Message, gaps int, err err
 // to read after all. Under s.mu.
 func (s *Subscription) sleep(head position) bool {
 	s.asleep.Store(true)
-	s.hub.index.asleep(s)
+	s.hub.index.list(s)
 	if s.poked.Load() && s.poked.Swap(false) && s.asleep.CompareAndSwap(true, false) {
 		s.signal()
 		return true

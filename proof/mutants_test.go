@@ -71,7 +71,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the floor of a new log is forgotten",
-		file: "hub/index.go",
+		file: "hub/users.go",
 		old:  "l.retained.floor = h.floor.Load()", new: "l.retained.floor = 0",
 		pkg: "./hub", run: "TestModel", notices: "lost without a word",
 	},
@@ -130,10 +130,16 @@ var mutants = []mutant{
 		pkg: "./hub", run: "TestHeadFollowsTheLogs", notices: "before the log is",
 	},
 	{
-		name: "a sleeper that hears other categories is not put back",
+		name: "who was found awake never puts itself back",
 		file: "hub/index.go",
-		old:  "if back != 0 {", new: "if false {",
+		old:  "s.listed.Store(false)", new: "_ = s",
 		pkg: "./hub", run: "TestModel", notices: "was to be: true",
+	},
+	{
+		name: "who lies down while it is taken out of the bitmap is not woken",
+		file: "hub/index.go",
+		old:  "s.listed.Store(false)\n\t\t\tif s.wakeUp() {", new: "s.listed.Store(false)\n\t\t\tif false {",
+		pkg: "./hub", run: "TestLiesDownWhileUnlisted", notices: "asleep for ever",
 	},
 	{
 		name: "a revocation is checked before the stream can be found",
