@@ -72,16 +72,6 @@ const scanAtOnce = 1024
 //
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
-	if e := s.latest(head); e != nil {
-		if s.hears.Load()&(1<<e.message.category) != 0 {
-			if room <= 0 || len(buf) > 0 && e.message.size > room {
-				return buf, true
-			}
-			buf = append(buf, e.message)
-		}
-		s.position = head
-		return buf, false
-	}
 	before := s.position
 	if got, more, ok := s.merge(buf, head, room, false); ok {
 		return got, more
@@ -160,13 +150,17 @@ func (s *Subscription) merge(buf []*Message, head position, room int, held bool)
 //
 // Under s.mu.
 func (s *Subscription) latest(head position) *entry {
-	news := s.log
-	if news.newest.Load() <= s.position {
-		news = s.hub.everyone
-	} else if s.hub.everyone.newest.Load() > s.position {
+	e := s.hub.everyone.last.Load()
+	switch {
+	case e != nil && e.position == head && head == s.position+1:
+		// Nothing else was published at all, so the user's log, which is cold
+		// memory, need not be looked at.
+	case s.log.newest.Load() <= s.position:
+	case s.hub.everyone.newest.Load() <= s.position:
+		e = s.log.last.Load()
+	default:
 		return nil
 	}
-	e := news.last.Load()
 	if e == nil || e.position <= s.position || e.position > head || e.after > s.position {
 		return nil
 	}

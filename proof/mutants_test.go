@@ -90,7 +90,13 @@ var mutants = []mutant{
 	{
 		name: "the last entry is taken though the other log has news too",
 		file: "hub/read.go",
-		old:  "} else if s.hub.everyone.newest.Load() > s.position {", new: "} else if false {",
+		old:  "case s.hub.everyone.newest.Load() <= s.position:", new: "case true:",
+		pkg: "./hub", run: "TestModel", notices: "lost without a word",
+	},
+	{
+		name: "an event to everyone is taken though others were published before it",
+		file: "hub/read.go",
+		old:  " && head == s.position+1:", new: ":",
 		pkg: "./hub", run: "TestModel", notices: "lost without a word",
 	},
 	{
