@@ -1,7 +1,6 @@
 package hubtest_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -21,11 +20,7 @@ var (
 
 func publish(t *testing.T, h *hub.Hub, text string) {
 	t.Helper()
-	e, err := posted.New(ada, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Publish(context.Background(), e); err != nil {
+	if err := greet(h, ada, text); err != nil {
 		t.Fatal(err)
 	}
 }
