@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -13,7 +14,7 @@ import (
 // An audience is a hub's readers, with a tally of what they receive.
 type audience struct {
 	hub   *hub.Hub
-	tally *tally
+	tally *reader.Tally
 	subs  []*hub.Subscription
 	work  sync.WaitGroup
 }
@@ -21,7 +22,7 @@ type audience struct {
 // newAudience opens a stream for each of so many users, and leaves it awake.
 func newAudience(tb testing.TB, h *hub.Hub, readers int, filter func(i int) hub.Filter) *audience {
 	tb.Helper()
-	a := &audience{hub: h, tally: newTally()}
+	a := &audience{hub: h, tally: reader.NewTally(patience)}
 	for i := range readers {
 		a.subs = append(a.subs, subscribe(tb, h, i, filter(i), nil))
 	}
@@ -33,7 +34,7 @@ func everything(int) hub.Filter { return hub.Everything() }
 // listen gives each reader a goroutine, as net/http does, and returns once all
 // of them sleep.
 func (a *audience) listen(tb testing.TB) {
-	asleep := newTally()
+	asleep := reader.NewTally(patience)
 	for _, s := range a.subs {
 		a.work.Go(func() {
 			var buf []*hub.Message
@@ -50,22 +51,22 @@ func (a *audience) listen(tb testing.TB) {
 				}
 				if first {
 					first = false
-					asleep.got(1)
+					asleep.Got(1)
 				}
-				a.tally.got(got)
+				a.tally.Got(got)
 				got = 0
 				<-s.Ready()
 			}
 		})
 	}
-	asleep.wait(tb, len(a.subs))
+	received(tb, asleep, len(a.subs))
 }
 
 // greet lets everybody hear one event: a stream's first finds a buffer to be
 // made and a stack that must grow, which an opening does for a real one.
 func (a *audience) greet(tb testing.TB, e *event.Event) {
 	broadcast(tb, a.hub, e)
-	a.tally.wait(tb, len(a.subs))
+	received(tb, a.tally, len(a.subs))
 }
 
 // close closes all streams. The hub must have none left when it is shut down.
@@ -83,7 +84,7 @@ func (a *audience) close() {
 // to take, as WebSocket and lean SSE have it, and lets them sleep.
 func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 	tb.Helper()
-	a := &audience{hub: h, tally: newTally(), subs: make([]*hub.Subscription, readers)}
+	a := &audience{hub: h, tally: reader.NewTally(patience), subs: make([]*hub.Subscription, readers)}
 	for i := range readers {
 		take := func() {
 			var room [4]*hub.Message
@@ -93,7 +94,7 @@ func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 					return
 				}
 				if len(batch) == 0 {
-					a.tally.got(got)
+					a.tally.Got(got)
 					return
 				}
 				got += len(batch)

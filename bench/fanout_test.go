@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -35,11 +36,12 @@ func BenchmarkFanoutAsleep(b *testing.B) {
 			untilAsleep(b, readers, c.tally, func() { c.publishAll(e) })
 		}},
 		{"wake", func(b *testing.B, readers int, e *event.Event) {
-			s := newSleepers(readers, false)
-			s.listen()
-			defer s.close()
-			s.awaitSleep(b)
-			untilAsleep(b, readers, s.tally, func() { s.publishAll(e) })
+			t := reader.NewTally(patience)
+			s := reader.NewSleepers[*event.Event](readers, false, t)
+			s.Listen()
+			defer s.Close()
+			await(b, "the readers to sleep", s.Asleep)
+			untilAsleep(b, readers, t, func() { s.PublishAll(e) })
 		}},
 	}
 	for _, readers := range audiences {
@@ -53,12 +55,12 @@ func BenchmarkFanoutAsleep(b *testing.B) {
 }
 
 // untilAsleep measures publishing to readers who all sleep.
-func untilAsleep(b *testing.B, readers int, t *tally, publish func()) {
+func untilAsleep(b *testing.B, readers int, t *reader.Tally, publish func()) {
 	all := 0
 	once := func() {
 		publish()
 		all += readers
-		t.wait(b, all)
+		received(b, t, all)
 	}
 	once() // the first finds buffers to be made and stacks that must grow
 	once()
@@ -72,7 +74,7 @@ func untilAsleep(b *testing.B, readers int, t *tally, publish func()) {
 
 // roundOf is how many events are published in a row where readers do not sleep:
 // a burst that fits into one batch.
-const roundOf = 64
+const roundOf = reader.Round
 
 // BenchmarkFanoutAwake publishes to readers who have something to do already: a
 // round of events, then everybody takes what is there. What a publish costs
@@ -110,9 +112,8 @@ func BenchmarkFanoutAwake(b *testing.B) {
 			})
 		}},
 		{"wake", func(b *testing.B, readers int, e *event.Event) {
-			s := newSleepers(readers, false)
-			defer s.close()
-			untilTaken(b, readers, func() { s.publishAll(e) }, func(i int) int { return s.each[i].take() })
+			s := reader.NewSleepers[*event.Event](readers, false, reader.NewTally(patience))
+			untilTaken(b, readers, func() { s.PublishAll(e) }, s.Take)
 		}},
 	}
 	for _, readers := range audiences {

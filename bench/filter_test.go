@@ -31,7 +31,7 @@ func BenchmarkFilter(b *testing.B) {
 				once := func() {
 					broadcast(b, h, e)
 					turns++
-					a.tally.wait(b, turns*c.hear)
+					received(b, a.tally, turns*c.hear)
 				}
 				once() // the first finds buffers to be made and stacks that must grow
 				for b.Loop() {

@@ -51,7 +51,7 @@ func BenchmarkGC(b *testing.B) {
 				b.ReportMetric(float64(after.HeapInuse+after.StackInuse)/float64(c.idle), "B/conn")
 			}
 			// All that time nobody was lost.
-			a.tally.n.Store(0)
+			a.tally.Reset()
 			a.greet(b, newEvent(b, kinds[0]))
 		})
 	}

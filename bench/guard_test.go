@@ -86,7 +86,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 				return func() {
 					broadcast(t, h, e)
 					all += readers
-					q.tally.wait(t, all)
+					received(t, q.tally, all)
 				}
 			}); n > most {
 				t.Errorf("a delivery makes %v allocations, want at most %v", n, most)
@@ -166,7 +166,7 @@ func TestBatchIsFewWrites(t *testing.T) {
 			}
 			before := c.count()
 			publish(1)
-			q.tally.wait(t, all)
+			received(t, q.tally, all)
 			single := c.count() - before
 			if single != 1 {
 				t.Errorf("one event was %d writes, want 1", single)
@@ -179,7 +179,7 @@ func TestBatchIsFewWrites(t *testing.T) {
 			const batch = 64
 			publish(batch)
 			c.release()
-			q.tally.wait(t, all)
+			received(t, q.tally, all)
 			got := c.count() - before
 			t.Logf("%d events in %d writes", batch, got)
 			if got >= 4*single {

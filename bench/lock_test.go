@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
@@ -192,10 +193,10 @@ func BenchmarkPublishParallel(b *testing.B) {
 // The tally knows only how far all are together, so all that is missing must
 // fit into one log, should it be one reader that is behind: half of what a hub
 // retains for a user, or for everyone.
-func paced(t *tally, readers, missing int, publish func() error) func() error {
+func paced(t *reader.Tally, readers, missing int, publish func() error) func() error {
 	var published atomic.Int64
 	return func() error {
-		for n := published.Add(1) * int64(readers); n-t.n.Load() > int64(missing); {
+		for n := int(published.Add(1)) * readers; n-t.N() > missing; {
 			runtime.Gosched()
 		}
 		return publish()
@@ -204,7 +205,7 @@ func paced(t *tally, readers, missing int, publish func() error) func() error {
 
 // inParallel measures publishing from eight goroutines for each processor,
 // until each publish has made so many deliveries.
-func inParallel(b *testing.B, t *tally, perPublish int, publish func() error) {
+func inParallel(b *testing.B, t *reader.Tally, perPublish int, publish func() error) {
 	runtime.GC()
 	b.SetParallelism(8)
 	b.ReportAllocs()
@@ -218,7 +219,7 @@ func inParallel(b *testing.B, t *tally, perPublish int, publish func() error) {
 		}
 	})
 	if t != nil {
-		t.wait(b, b.N*perPublish) // the last of them: part of the time
+		received(b, t, b.N*perPublish) // the last of them: part of the time
 	}
 	b.ReportMetric(float64(lockWait()-waited)/float64(b.N), "ns-lock-wait/op")
 	if perPublish > 0 {

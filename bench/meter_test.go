@@ -1,13 +1,12 @@
 package bench
 
 import (
-	"math"
 	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/machine"
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // A meter reports what a benchmark's loop took for each delivery.
@@ -46,47 +45,16 @@ func mallocs() uint64 {
 	return s.Mallocs
 }
 
-// A tally counts what readers have received, and wakes who waits for a number
-// to be reached. It is the same for all ways, and costs two atomic operations.
-type tally struct {
-	n, goal atomic.Int64
-	reached chan struct{}
-	late    *time.Timer // kept, so that waiting allocates nothing
-}
-
-func newTally() *tally {
-	t := &tally{reached: make(chan struct{}, 1), late: time.NewTimer(patience)}
-	t.goal.Store(math.MaxInt64)
-	return t
-}
-
-// got notes k deliveries to a reader that is about to sleep again.
-func (t *tally) got(k int) {
-	if t.n.Add(int64(k)) >= t.goal.Load() {
-		select {
-		case t.reached <- struct{}{}:
-		default:
-		}
-	}
-}
-
 // patience is how long is waited for anything before the benchmark fails.
 const patience = 30 * time.Second
 
-// wait waits until exactly n have been received in all.
-func (t *tally) wait(tb testing.TB, n int) {
-	t.goal.Store(int64(n))
-	t.late.Reset(patience)
-	defer t.late.Stop()
-	for t.n.Load() < int64(n) {
-		select {
-		case <-t.reached:
-		case <-t.late.C:
-			tb.Fatalf("%d of %d deliveries came within %v", t.n.Load(), n, patience)
-		}
+// received waits until readers have got exactly n in all.
+func received(tb testing.TB, t *reader.Tally, n int) {
+	tb.Helper()
+	if err := t.Wait(n); err != nil {
+		tb.Fatal(err)
 	}
-	t.goal.Store(math.MaxInt64)
-	if got := t.n.Load(); got != int64(n) {
+	if got := t.N(); got != n {
 		tb.Fatalf("%d deliveries, want %d: some came twice", got, n)
 	}
 }

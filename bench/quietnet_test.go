@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
@@ -18,7 +19,7 @@ import (
 // A quietNet is a server on connections that take whatever is written, count
 // it, and allocate nothing: so what is counted or allocated is the server's.
 type quietNet struct {
-	tally *tally // events written
+	tally *reader.Tally // events written
 	conns []*quietConn
 
 	accepts chan net.Conn
@@ -30,7 +31,7 @@ type quietNet struct {
 // each has its opening.
 func serveQuietly(t *testing.T, h *hub.Hub, transport string, clients int) *quietNet {
 	t.Helper()
-	q := &quietNet{tally: newTally(), accepts: make(chan net.Conn), closed: make(chan struct{})}
+	q := &quietNet{tally: reader.NewTally(patience), accepts: make(chan net.Conn), closed: make(chan struct{})}
 	srv := &http.Server{Handler: rig.Handler(h), ErrorLog: log.New(io.Discard, "", 0)}
 	var work sync.WaitGroup
 	work.Go(func() { srv.Serve(q) })
@@ -132,7 +133,7 @@ func (c *quietConn) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if events := bytes.Count(p, eventMark); events > 0 {
-		c.net.tally.got(events)
+		c.net.tally.Got(events)
 	} else if len(c.openings) < 4<<10 {
 		c.openings = append(c.openings, p...)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
@@ -50,11 +51,12 @@ func BenchmarkRoute(b *testing.B) {
 			oneOf(b, users, 1000, c.tally, func(user int) { c.publish(e, user) })
 		}},
 		{"wake", func(b *testing.B, users int, e *event.Event) {
-			s := newSleepers(users, true)
-			s.listen()
-			defer s.close()
-			s.awaitSleep(b)
-			oneOf(b, users, 1000, s.tally, func(user int) { s.publish(e, user) })
+			t := reader.NewTally(patience)
+			s := reader.NewSleepers[*event.Event](users, true, t)
+			s.Listen()
+			defer s.Close()
+			await(b, "the readers to sleep", s.Asleep)
+			oneOf(b, users, 1000, t, func(user int) { s.Publish(e, user) })
 		}},
 	}
 	for _, users := range populations {
@@ -69,16 +71,16 @@ func BenchmarkRoute(b *testing.B) {
 
 // oneOf measures publishing to users at random, a few at a time, until all has
 // arrived. First it does so without measuring.
-func oneOf(b *testing.B, users, warm int, t *tally, publish func(user int)) {
+func oneOf(b *testing.B, users, warm int, t *reader.Tally, publish func(user int)) {
 	random := rand.New(rand.NewPCG(1, 2))
-	all := int(t.n.Load())
+	all := int(t.N())
 	warm += all
 	once := func() {
 		for range roundOf {
 			publish(random.IntN(users))
 		}
 		all += roundOf
-		t.wait(b, all)
+		received(b, t, all)
 	}
 	for all < warm {
 		once()

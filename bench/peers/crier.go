@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
@@ -96,7 +97,7 @@ func crierEncode(it item) (func(), error) {
 	return func() { buf = e.AppendSSE(buf[:0]) }, nil
 }
 
-func crierFanout(readers int, t *tally) (*inMemory, error) {
+func crierFanout(readers int, t *reader.Tally) (*inMemory, error) {
 	h, mint := newCrier()
 	if err := crierReaders(h, readers, t); err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func crierFanout(readers int, t *tally) (*inMemory, error) {
 	}, nil
 }
 
-func crierRoute(users int, t *tally) (*inMemory, error) {
+func crierRoute(users int, t *reader.Tally) (*inMemory, error) {
 	h, mint := newCrier()
 	if err := crierReaders(h, users, t); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func crierRoute(users int, t *tally) (*inMemory, error) {
 }
 
 // crierReaders subscribes so many users, each with a goroutine that takes what is new and sleeps.
-func crierReaders(h *hub.Hub, n int, t *tally) error {
+func crierReaders(h *hub.Hub, n int, t *reader.Tally) error {
 	for i := range n {
 		s, err := h.Subscribe(hub.Request{Session: crierSession(i), Filter: hub.Everything(), Transport: "memory"})
 		if err != nil {
@@ -141,7 +142,7 @@ func crierReaders(h *hub.Hub, n int, t *tally) error {
 					<-s.Ready()
 					continue
 				}
-				t.got(len(batch))
+				t.Got(len(batch))
 			}
 		}()
 	}

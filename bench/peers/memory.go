@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/machine"
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // An inMemory is a peer's set of readers without a network: goroutines, or what the peer has in their place, that
@@ -27,46 +26,8 @@ func (m *inMemory) make(seq uint64, user int) item {
 	return it
 }
 
-// A tally counts what readers receive and wakes whoever waits for a number to be reached. It is the same for all
-// peers, and costs two atomic operations a delivery.
-type tally struct {
-	n, goal atomic.Uint64
-	reached chan struct{}
-}
-
-func newTally() *tally {
-	t := &tally{reached: make(chan struct{}, 1)}
-	t.goal.Store(math.MaxUint64)
-	return t
-}
-
-// got notes k received events.
-func (t *tally) got(k int) {
-	if t.n.Add(uint64(k)) >= t.goal.Load() {
-		select {
-		case t.reached <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// wait returns when n events have been received in all.
-func (t *tally) wait(n uint64) error {
-	t.goal.Store(n)
-	defer t.goal.Store(math.MaxUint64)
-	var late <-chan time.Time
-	for t.n.Load() < n {
-		if late == nil {
-			late = time.After(20 * time.Second)
-		}
-		select {
-		case <-t.reached:
-		case <-late:
-			return fmt.Errorf("%d of %d deliveries were missing after 20 seconds", n-t.n.Load(), n)
-		}
-	}
-	return nil
-}
+// patience is how long a measurement waits for the last delivery before it fails.
+const patience = 20 * time.Second
 
 // measureInMemory makes one measurement of a peer without a network.
 func measureInMemory(j job) (any, error) {
@@ -114,7 +75,7 @@ func measureEncode(p peer, length time.Duration) (reply, error) {
 
 // measureFanout times publishing one event until the last of the sleeping readers has it.
 func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
-	t := newTally()
+	t := reader.NewTally(patience)
 	m, err := p.fanout(readers, t)
 	if err != nil {
 		return reply{}, err
@@ -126,7 +87,7 @@ func measureFanout(p peer, readers int, length time.Duration) (reply, error) {
 		it := m.make(seq, 0)
 		start, cpu := time.Now(), machine.CPU()
 		m.publish(it, 0)
-		if err := t.wait(seq * uint64(readers)); err != nil {
+		if err := t.Wait(int(seq) * readers); err != nil {
 			return reply{}, err
 		}
 		if seq <= 2 { // the first events find cold caches and stacks that still have to grow
@@ -149,7 +110,7 @@ func measureRoute(p peer, users int, length time.Duration) (reply, error) {
 	if free, err := machine.Available(); err == nil && free < need {
 		return reply{}, fmt.Errorf("%d users want about %d MB of free memory, more than there is", users, need>>20)
 	}
-	t := newTally()
+	t := reader.NewTally(patience)
 	collect := debug.SetGCPercent(400) // setting up a million clients would be one collection after the other
 	m, err := p.route(users, t)
 	if err != nil {
@@ -176,7 +137,7 @@ func measureRoute(p peer, users int, length time.Duration) (reply, error) {
 				break
 			}
 		}
-		if err := t.wait(sent); err != nil {
+		if err := t.Wait(int(sent)); err != nil {
 			return reply{}, err
 		}
 		r.WindowTime += time.Since(start)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // A peer is one way to do what Crier does: a library used as its documentation recommends, a pattern that people
@@ -19,9 +21,9 @@ type peer struct {
 
 	sse, ws func() (*target, error)
 
-	encode func(item) (func(), error)                     // makes a function that encodes this event
-	fanout func(readers int, t *tally) (*inMemory, error) // every event to every reader
-	route  func(users int, t *tally) (*inMemory, error)   // every event to one user, who has one reader
+	encode func(item) (func(), error)                            // makes a function that encodes this event
+	fanout func(readers int, t *reader.Tally) (*inMemory, error) // every event to every reader
+	route  func(users int, t *reader.Tally) (*inMemory, error)   // every event to one user, who has one reader
 }
 
 type peerKind int

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/centrifugal/centrifuge"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // centrifugeDefault is github.com/centrifugal/centrifuge with the configuration of its tutorial: one channel with a
@@ -119,7 +121,7 @@ func centrifugeWS(c centrifugeConfig) (*target, error) {
 	}, nil
 }
 
-func centrifugeFanout(readers int, t *tally) (*inMemory, error) {
+func centrifugeFanout(readers int, t *reader.Tally) (*inMemory, error) {
 	node, err := newCentrifuge(plainCentrifuge)
 	if err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func centrifugeFanout(readers int, t *tally) (*inMemory, error) {
 	return &inMemory{publish: func(it item, _ int) { publish(it) }}, nil
 }
 
-func centrifugeRoute(users int, t *tally) (*inMemory, error) {
+func centrifugeRoute(users int, t *reader.Tally) (*inMemory, error) {
 	node, err := newCentrifuge(plainCentrifuge)
 	if err != nil {
 		return nil, err
@@ -149,7 +151,7 @@ func centrifugeRoute(users int, t *tally) (*inMemory, error) {
 }
 
 // connectCentrifuge connects a client whose transport counts, in place of a socket.
-func connectCentrifuge(node *centrifuge.Node, channel string, t *tally) error {
+func connectCentrifuge(node *centrifuge.Node, channel string, t *reader.Tally) error {
 	c, _, err := centrifuge.NewClient(context.Background(), node, tallyTransport{t})
 	if err != nil {
 		return fmt.Errorf("creating a client: %w", err)
@@ -158,7 +160,7 @@ func connectCentrifuge(node *centrifuge.Node, channel string, t *tally) error {
 }
 
 // A tallyTransport is a transport of centrifuge that counts what is written and writes it nowhere.
-type tallyTransport struct{ t *tally }
+type tallyTransport struct{ t *reader.Tally }
 
 func (tallyTransport) Name() string                      { return "tally" }
 func (tallyTransport) AcceptProtocol() string            { return "" }
@@ -172,6 +174,6 @@ func (tallyTransport) DisabledPushFlags() uint64 { return centrifuge.PushFlagCon
 func (tallyTransport) PingPongConfig() centrifuge.PingPongConfig {
 	return centrifuge.PingPongConfig{PingInterval: -1, PongTimeout: -1} // nothing but events is to be counted
 }
-func (x tallyTransport) Write([]byte) error              { x.t.got(1); return nil }
-func (x tallyTransport) WriteMany(m ...[]byte) error     { x.t.got(len(m)); return nil }
+func (x tallyTransport) Write([]byte) error              { x.t.Got(1); return nil }
+func (x tallyTransport) WriteMany(m ...[]byte) error     { x.t.Got(len(m)); return nil }
 func (tallyTransport) Close(centrifuge.Disconnect) error { return nil }

@@ -4,10 +4,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // The floors do the least that each scenario can be done with. They are no way to write an application: a client
@@ -151,86 +152,16 @@ func anyOrigin(*http.Request) bool { return true }
 // reader that sleeps is woken through a channel of its own.
 var wakeFloor = peer{
 	name: "wake", title: "append + wake each", kind: floor,
-	fanout: func(readers int, t *tally) (*inMemory, error) {
-		log := &sharedLog{}
-		rs := make([]*sleeper, readers)
-		for i := range rs {
-			rs[i] = newSleeper(log)
-			go rs[i].run(t)
-		}
-		return &inMemory{publish: func(it item, _ int) {
-			log.append(it)
-			for _, r := range rs {
-				r.awaken()
-			}
-		}}, nil
+	fanout: func(readers int, t *reader.Tally) (*inMemory, error) {
+		s := reader.NewSleepers[item](readers, false, t)
+		s.Listen()
+		return &inMemory{publish: func(it item, _ int) { s.PublishAll(it) }}, nil
 	},
-	route: func(users int, t *tally) (*inMemory, error) {
-		rs := make([]*sleeper, users)
-		for i := range rs {
-			rs[i] = newSleeper(&sharedLog{})
-			go rs[i].run(t)
-		}
-		return &inMemory{publish: func(it item, user int) {
-			rs[user].log.append(it)
-			rs[user].awaken()
-		}}, nil
+	route: func(users int, t *reader.Tally) (*inMemory, error) {
+		s := reader.NewSleepers[item](users, true, t)
+		s.Listen()
+		return &inMemory{publish: func(it item, user int) { s.Publish(it, user) }}, nil
 	},
-}
-
-// A sharedLog is a ring of the last events.
-type sharedLog struct {
-	mu   sync.RWMutex
-	ring [16]item
-	head uint64
-}
-
-func (l *sharedLog) append(it item) {
-	l.mu.Lock()
-	l.ring[l.head%uint64(len(l.ring))] = it
-	l.head++
-	l.mu.Unlock()
-}
-
-func (l *sharedLog) length() uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.head
-}
-
-// A sleeper reads a log and sleeps at its end.
-type sleeper struct {
-	log    *sharedLog
-	asleep atomic.Bool
-	wake   chan struct{}
-}
-
-func newSleeper(l *sharedLog) *sleeper {
-	s := &sleeper{log: l, wake: make(chan struct{}, 1)}
-	s.asleep.Store(true)
-	return s
-}
-
-func (s *sleeper) awaken() {
-	if s.asleep.CompareAndSwap(true, false) {
-		s.wake <- struct{}{}
-	}
-}
-
-func (s *sleeper) run(t *tally) {
-	for pos := uint64(0); ; {
-		if head := s.log.length(); head > pos {
-			t.got(int(head - pos))
-			pos = head
-			continue
-		}
-		s.asleep.Store(true)
-		// What was appended before the flag was set woke nobody.
-		if s.log.length() > pos && s.asleep.CompareAndSwap(true, false) {
-			continue
-		}
-		<-s.wake
-	}
 }
 
 // appendFloor is the floor for encoding: the fields are appended unchecked, to a buffer that is already there.

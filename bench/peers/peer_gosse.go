@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	gosse "github.com/tmaxmax/go-sse"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // goSSE is github.com/tmaxmax/go-sse: its Server with its default provider, Joe.
@@ -41,7 +43,7 @@ var goSSE = peer{
 	},
 	// In memory, Joe hands the events to readers that have a goroutine and a channel each, as they need not to hold
 	// him up.
-	fanout: func(readers int, t *tally) (*inMemory, error) {
+	fanout: func(readers int, t *reader.Tally) (*inMemory, error) {
 		joe, joined := newJoe()
 		for range readers {
 			go subscribeJoe(joe, gosse.DefaultTopic, t)
@@ -56,7 +58,7 @@ var goSSE = peer{
 			},
 		}, nil
 	},
-	route: func(users int, t *tally) (*inMemory, error) {
+	route: func(users int, t *reader.Tally) (*inMemory, error) {
 		joe, joined := newJoe()
 		ids := make([]string, users)
 		for i := range users {
@@ -91,11 +93,11 @@ type joinReplayer chan<- struct{}
 func (joinReplayer) Put(m *gosse.Message, _ []string) (*gosse.Message, error) { return m, nil }
 func (r joinReplayer) Replay(gosse.Subscription) error                        { r <- struct{}{}; return nil }
 
-func subscribeJoe(joe *gosse.Joe, topic string, t *tally) {
+func subscribeJoe(joe *gosse.Joe, topic string, t *reader.Tally) {
 	client := make(joeClient, 16)
 	go func() {
 		for range client {
-			t.got(1)
+			t.Got(1)
 		}
 	}()
 	_ = joe.Subscribe(context.Background(), gosse.Subscription{Client: client, Topics: []string{topic}})

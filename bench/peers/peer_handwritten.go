@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // handWritten is what people write when they need Server-Sent Events on an afternoon: a broker with a map of
@@ -24,7 +26,7 @@ var handWritten = peer{
 			_ = writeEvent(&buf, it) // a bytes.Buffer takes everything
 		}, nil
 	},
-	fanout: func(readers int, t *tally) (*inMemory, error) {
+	fanout: func(readers int, t *reader.Tally) (*inMemory, error) {
 		b := &broker{clients: make(map[chan item]struct{})}
 		for range readers {
 			go drain(b.join(), t)
@@ -32,7 +34,7 @@ var handWritten = peer{
 		return &inMemory{publish: func(it item, _ int) { b.publish(it) }}, nil
 	},
 	// The routed form is a map from user to channel.
-	route: func(users int, t *tally) (*inMemory, error) {
+	route: func(users int, t *reader.Tally) (*inMemory, error) {
 		var mu sync.RWMutex
 		byUser := make(map[string]chan item, users)
 		ids := make([]string, users)
@@ -57,9 +59,9 @@ var handWritten = peer{
 // userID is a user's id as an application has it: a UUID.
 func userID(i int) string { return fmt.Sprintf("5f0c6a1e-3b5d-4b7e-8a00-%012x", i) }
 
-func drain(ch <-chan item, t *tally) {
+func drain(ch <-chan item, t *reader.Tally) {
 	for range ch {
-		t.got(1)
+		t.Got(1)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 
 	r3sse "github.com/r3labs/sse/v2"
+
+	"github.com/crier-go/crier/bench/internal/reader"
 )
 
 // r3labs is github.com/r3labs/sse: one stream, its handler.
@@ -23,18 +25,18 @@ var r3labs = peer{
 	},
 	// It encodes inside its handler only, so what is measured is one event's way through a stream to one reader.
 	encode: func(it item) (func(), error) {
-		t := newTally()
+		t := reader.NewTally(patience)
 		m, err := r3labsInMemory(1, t)
 		if err != nil {
 			return nil, err
 		}
-		var sent uint64
+		sent := 0
 		it.made = m.prepare(it, 0)
 		return func() {
 			m.publish(it, 0)
 			sent++
 			if sent%64 == 0 { // as many as a subscriber's queue holds
-				_ = t.wait(sent)
+				_ = t.Wait(sent)
 			}
 		}, nil
 	},
@@ -55,7 +57,7 @@ func r3labsEvent(it item) *r3sse.Event {
 }
 
 // r3labsInMemory runs its handler with a ResponseWriter that discards: the library lets nobody subscribe otherwise.
-func r3labsInMemory(readers int, t *tally) (*inMemory, error) {
+func r3labsInMemory(readers int, t *reader.Tally) (*inMemory, error) {
 	srv := newR3labs()
 	joined := make(chan struct{})
 	for range readers {
@@ -74,7 +76,7 @@ func r3labsInMemory(readers int, t *tally) (*inMemory, error) {
 // A countingWriter discards what is written and counts each flush but the first, which sends the head.
 type countingWriter struct {
 	header http.Header
-	tally  *tally
+	tally  *reader.Tally
 	joined chan<- struct{} // nil once it has been told
 }
 
@@ -87,5 +89,5 @@ func (w *countingWriter) Flush() {
 		w.joined = nil
 		return
 	}
-	w.tally.got(1)
+	w.tally.Got(1)
 }

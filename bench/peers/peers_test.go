@@ -61,23 +61,6 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestTally(t *testing.T) {
-	tl := newTally()
-	for range 4 {
-		go func() {
-			for range 1000 {
-				tl.got(1)
-			}
-		}()
-	}
-	if err := tl.wait(4000); err != nil {
-		t.Fatal(err)
-	}
-	if n := tl.n.Load(); n != 4000 {
-		t.Errorf("tally %d, want 4000", n)
-	}
-}
-
 // Each kind of measurement, over loopback and between processes, in small: everything arrives.
 func TestMeasureOverNetwork(t *testing.T) {
 	t.Parallel()
