@@ -164,6 +164,70 @@ func TestPingPong(t *testing.T) {
 	reader.Wait()
 }
 
+// TestEveryoneIsWoken broadcasts the next event when everybody has the last one.
+// Meanwhile readers are woken for their own events, so that many a broadcast
+// finds them awake, about to lie down, or gone and another in their place.
+func TestEveryoneIsWoken(t *testing.T) {
+	const readers, rounds = 150, 1000 // three words of the bitmap
+	h := New(&kinds, &Options{UserEvents: 10})
+	users := make([]uuid.UUID, readers)
+	for i := range users {
+		users[i] = uuid.UUID{1, byte(i)}
+	}
+	var working sync.WaitGroup
+	var got atomic.Int64
+	all := make(chan struct{}, 1)
+	for i, user := range users {
+		restless := i%10 == 0
+		s := subscribed(t, h, user, "")
+		working.Go(func() {
+			defer func() { s.Close() }()
+			var buf []*Message
+			for n := 0; n < rounds; {
+				var err error
+				if buf, err = s.Take(buf); err != nil {
+					t.Error(err)
+					return
+				}
+				if len(buf) == 0 {
+					<-s.Ready()
+				}
+				for _, m := range buf {
+					if m.Event() == nil || m.Event().Type() != "alert.raised" {
+						continue
+					}
+					if restless {
+						s.Close()
+						s = must(h.Subscribe(Request{Session: s.Session(), Filter: Everything(), After: m.ID().String()}))
+					}
+					n++
+					if got.Add(1)%readers == 0 {
+						all <- struct{}{}
+					}
+				}
+			}
+		})
+	}
+	for n := range rounds {
+		var others sync.WaitGroup
+		others.Go(func() {
+			for i := range readers / 4 {
+				if err := h.Publish(context.Background(), made(note, users[(n*31+i*7)%readers], "your own")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		broadcast(t, h, made(alert, uuid.Nil, "x"))
+		others.Wait() // from here on nothing makes up for a wake-up that was lost
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("asleep for ever: %d of %d readers got event %d", got.Load()%readers, readers, n)
+		}
+	}
+	working.Wait()
+}
+
 // TestConcurrentFilter wakes sleepers that hear different categories while
 // broadcasts of all categories race: the walk that passes a sleeper over must
 // not hide it from the next.
