@@ -141,10 +141,12 @@ type client struct {
 	healthy   bool   // its connections have no faults
 }
 
-// run reads until something comes that was published at the very end.
+// run reads until something comes that was published at the very end. It gives
+// up when it has not got any further for two minutes, however often it came
+// back.
 func (c *client) run() error {
-	deadline := time.Now().Add(2 * time.Minute)
-	for time.Now().Before(deadline) {
+	const patience = 2 * time.Minute
+	for heard := time.Now(); time.Since(heard) < patience; {
 		c.Connections++
 		conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
 		if err != nil {
@@ -163,8 +165,12 @@ func (c *client) run() error {
 				if f.ID != "" {
 					c.last = f.ID
 				}
+				before := c.next
 				if err := c.book(f); err != nil {
 					return err
+				}
+				if c.next > before {
+					heard = time.Now()
 				}
 				if c.done() {
 					conn.Close()
