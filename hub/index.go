@@ -38,15 +38,15 @@ const groupSize = 64 * 64
 // A group is 4096 slots, and a bit for each. Bit i of summary is set when word
 // i may have one set.
 type group struct {
-	summary listed
-	words   [64]listed
+	summary paddedWord
+	words   [64]paddedWord
 	slots   [groupSize]atomic.Pointer[Subscription]
 }
 
-// A listed is a word of the bitmap in a cache line of its own: readers on
-// several processors put themselves in at the same time, mostly into other
-// words, and in one line would wait for each other.
-type listed struct {
+// A paddedWord is 64 bits in a cache line of their own: readers on several
+// processors put themselves in at the same time, mostly into other words, and in
+// one line would wait for each other.
+type paddedWord struct {
 	atomic.Uint64
 	_ [56]byte
 }
