@@ -67,8 +67,7 @@ const scanAtOnce = 1024
 // evicted meanwhile. Readers that held a lock while they copied a batch out
 // slowed a burst to a third: the publisher waited for each, and they for it.
 //
-// What sleepers read with takes little stack, since that is cold memory too,
-// and since a goroutine that has just begun has 2 KiB of it.
+// It takes little stack, since a goroutine that has just begun has 2 KiB of it.
 //
 // Under s.mu.
 func (s *Subscription) read(buf []*Message, head position, room int) (_ []*Message, more bool) {
