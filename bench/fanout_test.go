@@ -37,8 +37,8 @@ func BenchmarkFanoutAsleep(b *testing.B) {
 		}},
 		{"wake", func(b *testing.B, readers int, e *event.Event) {
 			t := reader.NewTally(patience)
-			s := reader.NewSleepers[*event.Event](readers, false, t)
-			s.Listen()
+			s := reader.NewSleepers[*event.Event](readers, false)
+			s.Listen(t)
 			defer s.Close()
 			await(b, "the readers to sleep", s.Asleep)
 			untilAsleep(b, readers, t, func() { s.PublishAll(e) })
@@ -112,7 +112,7 @@ func BenchmarkFanoutAwake(b *testing.B) {
 			})
 		}},
 		{"wake", func(b *testing.B, readers int, e *event.Event) {
-			s := reader.NewSleepers[*event.Event](readers, false, reader.NewTally(patience))
+			s := reader.NewSleepers[*event.Event](readers, false)
 			untilTaken(b, readers, func() { s.PublishAll(e) }, s.Take)
 		}},
 	}

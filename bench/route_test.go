@@ -52,8 +52,8 @@ func BenchmarkRoute(b *testing.B) {
 		}},
 		{"wake", func(b *testing.B, users int, e *event.Event) {
 			t := reader.NewTally(patience)
-			s := reader.NewSleepers[*event.Event](users, true, t)
-			s.Listen()
+			s := reader.NewSleepers[*event.Event](users, true)
+			s.Listen(t)
 			defer s.Close()
 			await(b, "the readers to sleep", s.Asleep)
 			oneOf(b, users, 1000, t, func(user int) { s.Publish(e, user) })
@@ -73,7 +73,7 @@ func BenchmarkRoute(b *testing.B) {
 // arrived. First it does so without measuring.
 func oneOf(b *testing.B, users, warm int, t *reader.Tally, publish func(user int)) {
 	random := rand.New(rand.NewPCG(1, 2))
-	all := int(t.N())
+	all := t.N()
 	warm += all
 	once := func() {
 		for range roundOf {

@@ -134,12 +134,10 @@ func (g *group) wake(wanted categorySet) (woken int) {
 		for word := g.words[w].Load(); word != 0; word &= word - 1 {
 			b := bits.TrailingZeros64(word)
 			switch s := g.slots[w*64+b].Load(); {
-			case s == nil:
-				awake |= 1 << b
-			case s.hears.Load()&wanted == 0: // as it was
-			case s.wakeUp():
+			case s != nil && s.hears.Load()&wanted == 0: // as it was
+			case s != nil && s.wakeUp():
 				woken++
-			default:
+			default: // or its slot is empty
 				awake |= 1 << b
 			}
 		}

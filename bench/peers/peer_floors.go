@@ -153,13 +153,13 @@ func anyOrigin(*http.Request) bool { return true }
 var wakeFloor = peer{
 	name: "wake", title: "append + wake each", kind: floor,
 	fanout: func(readers int, t *reader.Tally) (*inMemory, error) {
-		s := reader.NewSleepers[item](readers, false, t)
-		s.Listen()
+		s := reader.NewSleepers[item](readers, false)
+		s.Listen(t)
 		return &inMemory{publish: func(it item, _ int) { s.PublishAll(it) }}, nil
 	},
 	route: func(users int, t *reader.Tally) (*inMemory, error) {
-		s := reader.NewSleepers[item](users, true, t)
-		s.Listen()
+		s := reader.NewSleepers[item](users, true)
+		s.Listen(t)
 		return &inMemory{publish: func(it item, user int) { s.Publish(it, user) }}, nil
 	},
 }

@@ -11,8 +11,8 @@ func TestSleepers(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		const readers, events = 100, 500
 		tally := NewTally(20 * time.Second)
-		s := NewSleepers[int](readers, own, tally)
-		s.Listen()
+		s := NewSleepers[int](readers, own)
+		s.Listen(tally)
 		for n := range events {
 			want := (n + 1) * readers
 			if own {
@@ -34,7 +34,7 @@ func TestSleepers(t *testing.T) {
 }
 
 func TestSleepersThatDoNotListen(t *testing.T) {
-	s := NewSleepers[int](2, false, NewTally(time.Second))
+	s := NewSleepers[int](2, false)
 	for n := range Round {
 		s.PublishAll(n)
 	}

@@ -9,17 +9,16 @@ import (
 // reader that sleeps, through a channel of its own. They know no filter, no
 // replay and no slow reader: what they take is what none of this costs.
 type Sleepers[E any] struct {
-	tally *Tally
-	each  []*sleeper[E]
-	work  sync.WaitGroup
+	each []*sleeper[E]
+	work sync.WaitGroup
 }
 
 // Round is how many events may be published while a reader does not read.
 const Round = 64
 
 // NewSleepers returns readers of one list, or of one each.
-func NewSleepers[E any](readers int, own bool, t *Tally) *Sleepers[E] {
-	s := &Sleepers[E]{tally: t, each: make([]*sleeper[E], readers)}
+func NewSleepers[E any](readers int, own bool) *Sleepers[E] {
+	s := &Sleepers[E]{each: make([]*sleeper[E], readers)}
 	l := new(list[E])
 	for i := range s.each {
 		if own {
@@ -30,10 +29,10 @@ func NewSleepers[E any](readers int, own bool, t *Tally) *Sleepers[E] {
 	return s
 }
 
-// Listen gives each reader a goroutine.
-func (s *Sleepers[E]) Listen() {
+// Listen gives each reader a goroutine, which tells the tally what it gets.
+func (s *Sleepers[E]) Listen(t *Tally) {
 	for _, r := range s.each {
-		s.work.Go(func() { r.run(s.tally) })
+		s.work.Go(func() { r.run(t) })
 	}
 }
 
