@@ -11,8 +11,7 @@ import (
 	"github.com/crier-go/crier/hub/hubtest"
 )
 
-// greet is what an application does, and its test is to look at: Ada is told of
-// a message.
+// greet is the application whose tests follow: it tells a user something.
 func greet(h *hub.Hub, user uuid.UUID, text string) error {
 	e, err := posted.New(user, text)
 	if err != nil {
@@ -64,7 +63,7 @@ func ExampleStalled() {
 
 // run stands for go test here.
 func run(test func(testing.TB)) {
-	t := &printing{}
+	t := &giveUp{}
 	defer func() {
 		for _, f := range t.after {
 			f()
@@ -72,14 +71,3 @@ func run(test func(testing.TB)) {
 	}()
 	test(t)
 }
-
-// A printing prints why a test fails.
-type printing struct {
-	testing.TB
-	after []func()
-}
-
-func (p *printing) Helper()                      {}
-func (p *printing) Cleanup(f func())             { p.after = append(p.after, f) }
-func (p *printing) Fatal(args ...any)            { panic(fmt.Sprint(args...)) }
-func (p *printing) Fatalf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }

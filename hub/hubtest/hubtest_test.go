@@ -72,15 +72,18 @@ func TestFence(t *testing.T) {
 	})
 }
 
-// giveUp records how a helper fails a test.
+// giveUp stands for a test, and records how it fails and what is to be done
+// after it.
 type giveUp struct {
 	testing.TB
-	said string
+	said  string
+	after []func()
 }
 
 func (g *giveUp) Helper()                      {}
-func (g *giveUp) Cleanup(func())               {}
-func (g *giveUp) Fatalf(f string, args ...any) { g.said = fmt.Sprintf(f, args...); panic(g) }
+func (g *giveUp) Cleanup(f func())             { g.after = append(g.after, f) }
+func (g *giveUp) Fatal(args ...any)            { g.Fatalf("%s", fmt.Sprint(args...)) }
+func (g *giveUp) Fatalf(f string, args ...any) { g.said = fmt.Sprintf(f, args...); panic(g.said) }
 
 // A test that waits for what never comes is told so in words, after Patience.
 func TestPatience(t *testing.T) {
