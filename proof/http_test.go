@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +109,12 @@ func tryHTTP2(t *testing.T, useTLS bool) {
 	srv := httptest.NewUnstartedServer(sse.NewHandler(h, everyUser, &sse.Options{Options: transport.Options{WriteTimeout: time.Second}, Lean: true}))
 	srv.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams + 10}
 	srv.Config.Protocols = new(http.Protocols)
+	var connections atomic.Int32
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
 	client := &http.Transport{Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	scheme := "http"
 	if useTLS {
@@ -152,6 +159,9 @@ func tryHTTP2(t *testing.T, useTLS bool) {
 	stalled := uuid.New()
 	open(stalled) // and never read
 	fence.Opened(t, streams+1)
+	if n := connections.Load(); n != 1 {
+		t.Fatalf("%d connections, not one", n)
+	}
 
 	fill := strings.Repeat("x", 200_000)
 	for n := range 60 { // more than the stream's window takes
