@@ -32,6 +32,7 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
+	{"client", []string{websocket, "event"}},
 	{"hub", []string{uuid, "event"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},

@@ -1,0 +1,2 @@
+// Package client listens to a stream.
+package client
