@@ -30,13 +30,8 @@ func interpret(stream []byte) reading {
 		if strings.HasPrefix(line, ":") {
 			continue
 		}
-		field, value := line, ""
-		if i := strings.Index(line, ":"); i >= 0 {
-			field, value = line[:i], line[i+1:]
-			if strings.HasPrefix(value, " ") {
-				value = value[1:]
-			}
-		}
+		field, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
 		switch {
 		case field == "event":
 			name = value
