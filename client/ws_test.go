@@ -181,7 +181,9 @@ func TestWSFinal(t *testing.T) {
 		step wsStep
 		want string
 	}{
-		{func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"log in first"}`, http.StatusUnauthorized) }, "401 Unauthorized: log in first"},
+		{func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error":"log in first"}`, http.StatusUnauthorized)
+		}, "401 Unauthorized: log in first"},
 		{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "403"},
 		{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "204"},
 		{func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }, "200"},
