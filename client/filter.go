@@ -15,6 +15,7 @@ type filter struct {
 	wanted    []event.Category   // what the next connection asks for
 	confirmed []event.Category   // what the server has accepted
 	pending   [][]event.Category // sent on this connection and not answered, in order
+	changed   bool               // this connection was opened with others than were confirmed before
 }
 
 func newFilter(categories []event.Category) filter {
@@ -28,11 +29,11 @@ const refPrefix = "crier-client-filter"
 // SetCategories changes which categories of events the stream receives, now and
 // on later connections. There must be at least one.
 //
-// A WebSocket stays open: the server confirms the change to Options.OnFilter.
-// Over Server-Sent Events the stream reconnects, after 500 ms at the most, and
-// resumes, so that no event of a category that stays is lost. Categories that
-// the server does not know are reported to Options.OnError, and the previous
-// ones stay in force.
+// A WebSocket stays open. Over Server-Sent Events the stream reconnects, after
+// 500 ms at the most, and resumes, so that no event of a category that stays is
+// lost. Options.OnFilter is called when the change is in effect. Categories that
+// the server does not know are reported to Options.OnError instead, and the
+// previous ones stay in force.
 func (s *Stream) SetCategories(categories ...event.Category) error {
 	if len(categories) == 0 {
 		return errors.New("client: SetCategories needs at least one category")
@@ -84,6 +85,17 @@ func (s *Stream) confirmed(categories []event.Category) {
 	}
 	s.mu.Unlock()
 	if s.options.OnFilter != nil {
+		s.options.OnFilter(categories)
+	}
+}
+
+// reopened reports a change of filter that this connection was opened with.
+func (s *Stream) reopened() {
+	s.mu.Lock()
+	changed, categories := s.filter.changed, slices.Clone(s.filter.confirmed)
+	s.filter.changed = false
+	s.mu.Unlock()
+	if changed && s.options.OnFilter != nil {
 		s.options.OnFilter(categories)
 	}
 }

@@ -59,9 +59,10 @@ type Options struct {
 	// events: read the application's state anew. Default: the gap is a
 	// [GapError], which ends the loop over Events.
 	OnGap func(Gap)
-	// OnFilter is called when the server has confirmed a change of filter on a
-	// WebSocket, with the categories that are received from here on. Those are
-	// the ones that were asked for and that the session allows.
+	// OnFilter is called when a change of filter is in effect, with the
+	// categories that are received from here on. On an open WebSocket those are
+	// the ones that were asked for and that the session allows; on a new
+	// connection, the ones that were asked for.
 	OnFilter func([]event.Category)
 	// OnError is called when the server rejects a message of [Stream.Send], or
 	// the categories of [Stream.SetCategories]. The stream goes on.

@@ -86,6 +86,7 @@ func (s *Stream) opened(c conn, asked []event.Category) {
 		return
 	}
 	s.conn = c
+	s.filter.changed = s.filter.changed || !slices.Equal(asked, s.filter.confirmed)
 	s.filter.confirmed, s.filter.pending = asked, nil
 	wanted := s.filter.wanted
 	s.mu.Unlock()

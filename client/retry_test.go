@@ -512,9 +512,11 @@ func TestTwoLoops(t *testing.T) {
 func TestSetCategoriesReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var problems []string
+		var filters []string
 		o := &client.Options{
 			Categories: []event.Category{"a"},
 			OnError:    func(e client.ServerError) { problems = append(problems, e.Message) },
+			OnFilter:   func(c []event.Category) { filters = append(filters, fmt.Sprint(c)) },
 			OnRetry:    func(err error, _ time.Duration) { t.Errorf("retries for %v", err) },
 		}
 		s, f, err := dial(t, o,
@@ -539,6 +541,9 @@ func TestSetCategoriesReconnects(t *testing.T) {
 		want := []string{"a after ", "a,b after 1", "none after 2", "a,b after 2"}
 		if !slices.Equal(got, want) || !slices.Equal(problems, []string{"unknown category"}) {
 			t.Errorf("got %q, %q", got, problems)
+		}
+		if !slices.Equal(filters, []string{"[a b]"}) {
+			t.Errorf("filters in effect: %q", filters)
 		}
 		for _, p := range f.pauses() {
 			if p != 500*time.Millisecond {

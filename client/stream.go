@@ -236,6 +236,7 @@ func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 		if s.options.OnOpen != nil {
 			s.options.OnOpen()
 		}
+		s.reopened()
 	}
 	switch {
 	case m.kind == "stream.gap":
