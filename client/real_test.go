@@ -2,15 +2,23 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/client"
 	"github.com/crier-go/crier/event"
@@ -275,6 +283,45 @@ func TestRealCategories(t *testing.T) {
 			t.Errorf("rejected: %+v", e)
 		}
 	})
+}
+
+// Over TLS, with HTTP/2 and as wss. A certificate that is not trusted is an
+// error of Dial, which no waiting mends.
+func TestRealTLS(t *testing.T) {
+	srv := newServer(t, "", hub.Options{}, transport.Options{})
+	var protocols sync.Map
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protocols.Store(r.URL.Path+" over "+r.Proto, true)
+		srv.Config.Handler.ServeHTTP(w, r)
+	}))
+	secure.EnableHTTP2 = true
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that fail
+	secure.StartTLS()
+	defer secure.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	for url, o := range map[string]client.Options{
+		secure.URL + "/sse": {HTTPClient: secure.Client()},
+		strings.Replace(secure.URL, "https", "wss", 1) + "/ws": {Dialer: &websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: roots}}},
+	} {
+		if _, err := client.Dial(t.Context(), url, nil); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%s, not trusted: got %v", url, err)
+		}
+		s, err := client.Dial(t.Context(), url, &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(srv, added, "x")
+		if events, err := collect(s, 1); err != nil || len(events) != 1 {
+			t.Errorf("%s: got %q, %v", url, events, err)
+		}
+		s.Close()
+	}
+	for _, want := range []string{"/sse over HTTP/2.0", "/ws over HTTP/1.1"} {
+		if _, ok := protocols.Load(want); !ok {
+			t.Errorf("no request came to %s", want)
+		}
+	}
 }
 
 func TestRealSend(t *testing.T) {
