@@ -124,8 +124,9 @@ func status(code int, body string, header ...string) answer {
 
 // The things that a stream's body is made of, beside text.
 type (
-	pause time.Duration
-	fail  struct{ error }
+	pause    time.Duration
+	stubborn time.Duration // a pause that does not notice that the connection is closed
+	fail     struct{ error }
 )
 
 var silence = pause(1 << 62)
@@ -166,6 +167,9 @@ func (b *body) Read(p []byte) (int, error) {
 			case <-b.ctx.Done():
 				return 0, b.ctx.Err()
 			}
+		case stubborn:
+			time.Sleep(time.Duration(part))
+			b.parts = b.parts[1:]
 		case fail:
 			return 0, part.error
 		}

@@ -86,6 +86,7 @@ var streams = map[string]struct {
 	"retry of zero":            {"retry: 0\n\n", reading{nil, "", 0}},
 	"NUL in data and name":     {"event: a\x00\ndata: \x00\n\n", reading{[]string{frameString("a\x00", "\x00", "", false)}, "", -1}},
 	"not UTF-8":                {"data: \xff\xe2\x82A\xf0\x9f\x98\xed\xa0\x80\xc0\xaf\xe2\x82\nevent: \xc3\nid: \x80\n\n", reading{[]string{frameString("\ufffd", "\ufffd\ufffdA\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd", "\ufffd", true)}, "\ufffd", -1}},
+	"maximal subparts":         {"data: \xe0\x80.\xe0\xa0.\xf0\x80\x80.\xf0\x90\x80.\xf4\x90\x80.\xf4\x8f\xbf.\xed\x9f.\xc2.\xc1\x80\n\n", reading{[]string{frameString("", "\ufffd\ufffd.\ufffd.\ufffd\ufffd\ufffd.\ufffd.\ufffd\ufffd\ufffd.\ufffd.\ufffd.\ufffd.\ufffd\ufffd", "", false)}, "", -1}},
 	"UTF-8":                    {"data: é€😀\u2028\u0085\n\n", reading{[]string{frameString("", "é€😀\u2028\u0085", "", false)}, "", -1}},
 }
 

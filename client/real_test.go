@@ -342,12 +342,12 @@ func TestRealSend(t *testing.T) {
 	}
 }
 
-// Close leaves no goroutine behind. (Those of other tests are theirs.)
+// Close leaves no goroutine behind, and neither does the end of the context.
 func TestRealCloseFreesEverything(t *testing.T) {
 	for _, w := range ways {
-		srv := newServer(t, "", hub.Options{}, transport.Options{})
 		for _, end := range []string{"Close", "context"} {
-			var idle []func()
+			srv := newServer(t, "", hub.Options{}, transport.Options{})
+			var owned []func()
 			for range 5 {
 				ctx, cancel := context.WithCancel(t.Context())
 				o := w.o()
@@ -363,28 +363,45 @@ func TestRealCloseFreesEverything(t *testing.T) {
 					s.Close()
 				}
 				cancel()
-				if o.HTTPClient != nil { // whose connections are its owner's
-					idle = append(idle, o.HTTPClient.CloseIdleConnections)
+				if o.HTTPClient != nil { // its connections are its owner's
+					owned = append(owned, o.HTTPClient.CloseIdleConnections)
 				}
 			}
-			// The goroutines take a moment to end.
-			for began := time.Now(); ; time.Sleep(time.Millisecond) {
-				for _, closeIdle := range idle {
-					closeIdle()
-				}
-				var all strings.Builder
-				pprof.Lookup("goroutine").WriteTo(&all, 1)
-				left := 0
-				for _, trace := range []string{"crier/client.", "net/http.(*persistConn)", "ClientConn).readLoop"} {
-					left += strings.Count(all.String(), trace)
-				}
-				if left == 0 {
-					break
-				}
-				if time.Since(began) > 10*time.Second {
-					t.Fatalf("%s, %s: %d traces are left:\n%s", w.name, end, left, &all)
-				}
-			}
+			awaitNoGoroutines(t, w.name+", "+end, owned...)
+		}
+	}
+	// A refusal leaves a connection that could be used again.
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "later", http.StatusServiceUnavailable)
+	}))
+	defer srv.Close()
+	s, err := client.Dial(t.Context(), srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	awaitNoGoroutines(t, "503")
+}
+
+// awaitNoGoroutines waits until the goroutines of clients have ended, which
+// takes them a moment. The tests that run at the same time must have none.
+func awaitNoGoroutines(t *testing.T, what string, first ...func()) {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		for _, f := range first {
+			f()
+		}
+		var all strings.Builder
+		pprof.Lookup("goroutine").WriteTo(&all, 1)
+		left := 0
+		for _, trace := range []string{"crier/client.", "net/http.(*persistConn)", "ClientConn).readLoop"} {
+			left += strings.Count(all.String(), trace)
+		}
+		if left == 0 {
+			return
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("%s: %d traces are left:\n%s", what, left, &all)
 		}
 	}
 }

@@ -559,6 +559,27 @@ func TestSetCategoriesReconnects(t *testing.T) {
 	})
 }
 
+// What a connection still says when it has been replaced comes again on the next
+// one, so it must not be handed out.
+func TestReplacedConnectionIsNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f, err := dial(t, nil,
+			stream(opening, note("1"), stubborn(2*time.Second), note("2")),
+			stream(opening, note("2"), note("3"), silence))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { s.SetCategories("a") })
+		events, err := collect(s, 3)
+		if want := []string{`1 note.added "x"`, `2 note.added "x"`, `3 note.added "x"`}; err != nil || !slices.Equal(events, want) {
+			t.Errorf("got %q, %v", events, err)
+		}
+		if got := f.attempts[1].lastID; got != "1" {
+			t.Errorf("came back after %q", got)
+		}
+	})
+}
+
 func TestDialChecksArguments(t *testing.T) {
 	for _, c := range []struct {
 		url  string

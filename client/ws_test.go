@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -306,6 +307,43 @@ func TestWSSends(t *testing.T) {
 		}
 		if a := s.attempts; a[0].lastID != "x&y" || a[0].categories != "" || a[1].lastID != "1" || a[1].categories != "a,b" {
 			t.Errorf("attempts: %+v", a)
+		}
+	})
+}
+
+// Categories that the server rejects are not asked for again.
+func TestWSRejectedCategories(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serveWS(t,
+			socket(func(c *websocket.Conn) {
+				text(c, wsOpening)
+				_, m, _ := c.ReadMessage()
+				var change struct{ Ref json.RawMessage }
+				json.Unmarshal(m, &change)
+				text(c, `{"event":"stream.error","data":{"error":"not yours","ref":1}}`,
+					`{"event":"stream.error","data":{"error":"unknown","ref":`+string(change.Ref)+`}}`)
+				goodbye(c, 1012)
+			}),
+			socket(func(c *websocket.Conn) { text(c, wsOpening, `{"id":"1","event":"x","data":1}`); untilClosed(c) }))
+		var problems []string
+		stream, err := s.dial(t, t.Context(), client.Options{
+			Categories: []event.Category{"a"},
+			OnError:    func(e client.ServerError) { problems = append(problems, e.Message+" "+string(e.Ref)) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.SetCategories("none"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(stream, 1); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.attempts[1].categories; got != "a" {
+			t.Errorf("came back for the categories %q", got)
+		}
+		if want := []string{"not yours 1", "unknown "}; !slices.Equal(problems, want) {
+			t.Errorf("got %q, want %q", problems, want)
 		}
 	})
 }
