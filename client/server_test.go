@@ -2,11 +2,13 @@ package client_test
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,8 +117,19 @@ var ways = []way{
 	{"ws", "ws", "/ws", func() client.Options { return client.Options{} }},
 }
 
+// TestMain runs more tests at a time than there are processors: those that
+// reconnect over real sockets mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		parallel.Value.Set("16")
+	}
+	os.Exit(m.Run())
+}
+
 // overAll runs a test over each transport.
 func overAll(t *testing.T, test func(t *testing.T, w way)) {
+	t.Parallel()
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()

@@ -102,7 +102,7 @@ func (s *server) probe() string {
 	s.mu.Unlock()
 	if n := len(s.c.Connections); i < n || s.c.Again > 0 {
 		if c := &s.c.Connections[min(i, n-1)]; c.Status != 0 {
-			return head(c.Status, c.Headers, map[string]string{"Content-Length": "0"})
+			return head(c.Status, c.Headers, nil)
 		}
 	}
 	return head(http.StatusOK, nil, map[string]string{"Content-Type": "text/event-stream", "Content-Length": "0"})
