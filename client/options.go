@@ -87,6 +87,13 @@ func (o *Options) resolved() (Options, error) {
 	if r.HTTPClient != nil && r.HTTPClient.Timeout != 0 {
 		return r, errors.New("client: Options.HTTPClient has a Timeout, which would end each stream; bound the parts of a request in its Transport instead")
 	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			if !sendable(value) {
+				return r, fmt.Errorf("client: Options.Header: the value of %q contains control characters", name)
+			}
+		}
+	}
 	if r.MaxEvent == 0 {
 		r.MaxEvent = DefaultLimit
 	}

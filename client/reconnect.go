@@ -42,6 +42,9 @@ func (s *Stream) attempt() {
 	}
 	if s.options.Token != nil && !s.hasToken {
 		token, err := s.options.Token(s.ctx)
+		if err == nil && !sendable(token) {
+			err = errors.New("it contains control characters")
+		}
 		switch {
 		case err != nil:
 			s.failures++
@@ -150,8 +153,11 @@ func (s *Stream) disconnected(c conn, err error) {
 		s.failures++
 	}
 	asked, ok := c.retry()
-	if !ok {
+	switch {
+	case !ok:
 		asked = s.asked
+	case s.ended == nil:
+		s.asked = asked
 	}
 	if s.ended != nil {
 		err = s.ended

@@ -61,6 +61,10 @@ func TestPauses(t *testing.T) {
 			script: []answer{stream("retry: 4000\n\n"), end},
 			want:   []bound{seconds(4, 5)},
 		},
+		"what a proxy says lasts": {
+			script: []answer{stream("retry: 4000\n\n"), refuse, end},
+			want:   []bound{seconds(4, 5), seconds(4, 5)},
+		},
 		"nobody says when": {
 			script: []answer{stream(note("1")), end},
 			want:   []bound{seconds(.5, 1)},
@@ -271,6 +275,7 @@ func TestToken(t *testing.T) {
 		"is none":                              {[]string{"a", ""}, []answer{status(401, "")}, []string{"a"}, "401"},
 		"is none at first":                     {[]string{"", ""}, []answer{status(401, "")}, []string{""}, "401"},
 		"cannot be had for now":                {[]string{"a", "!", "!", "b"}, []answer{status(401, ""), end}, []string{"a", "b"}, ""},
+		"cannot be sent":                       {[]string{"a\n", "b"}, []answer{end}, []string{"b"}, ""},
 		"is refused twice":                     {[]string{"a", "b", "c"}, []answer{status(401, ""), status(401, ""), end}, []string{"a", "b", "c"}, ""},
 		"is renewed when revoked":              {[]string{"a", "b"}, []answer{revoked, end}, []string{"a", "b"}, ""},
 		"is the same after revocation":         {[]string{"a", "a", "a"}, []answer{revoked, end}, []string{"a", "a"}, ""},
@@ -467,6 +472,12 @@ func TestContext(t *testing.T) {
 		if _, err := client.Dial(ctx, "http://app.example.com/", o); err != why {
 			t.Errorf("Dial after the end: got %v", err)
 		}
+		ctx, stop := context.WithTimeoutCause(t.Context(), 5*time.Second, why)
+		defer stop()
+		f.script = []answer{hang}
+		if _, err := client.Dial(ctx, "http://app.example.com/", o); err != why {
+			t.Errorf("Dial at the end: got %v", err)
+		}
 	})
 }
 
@@ -590,6 +601,7 @@ func TestDialChecksArguments(t *testing.T) {
 		{"/events", client.Options{}, "no host"},
 		{"http://app example.com/%zz", client.Options{}, "invalid"},
 		{"http://app.example.com/", client.Options{MaxEvent: -1}, "MaxEvent"},
+		{"http://app.example.com/", client.Options{Header: http.Header{"X-A": {"a", "b\n"}}}, `"X-A" contains control`},
 		{"http://app.example.com/", client.Options{HTTPClient: &http.Client{Timeout: 1}}, "Timeout"},
 	} {
 		if _, err := client.Dial(t.Context(), c.url, &c.o); err == nil || !strings.Contains(err.Error(), c.want) {

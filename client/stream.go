@@ -89,8 +89,9 @@ type message struct {
 // Dial makes the first attempt. It returns an error if waiting would not help:
 // if the URL or the options are invalid, if the host does not exist or has an
 // invalid certificate, if the server refuses this client (401, 403, 204) or
-// answers with another 4xx or with something that is not an event stream. If
-// the server is only away, Dial returns a stream, and Events goes on trying.
+// answers with another 4xx or with something that is not an event stream, and
+// if ctx has ended. If the server is only away, Dial returns a stream, and
+// Events goes on trying.
 func Dial(ctx context.Context, rawURL string, o *Options) (*Stream, error) {
 	options, err := o.resolved()
 	if err != nil {
@@ -122,9 +123,13 @@ func Dial(ctx context.Context, rawURL string, o *Options) (*Stream, error) {
 	if s.refusal != nil {
 		s.attempt() // with another token, if there is one
 	}
+	err = context.Cause(ctx)
 	if s.final != nil {
+		err = s.final
+	}
+	if err != nil {
 		s.Close()
-		return nil, s.final
+		return nil, err
 	}
 	return s, nil
 }
