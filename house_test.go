@@ -53,6 +53,7 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"client", []string{"testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
 }
