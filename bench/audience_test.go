@@ -72,7 +72,7 @@ func (a *audience) greet(tb testing.TB, e *event.Event) {
 // close closes all streams. The hub must have none left when it is shut down.
 func (a *audience) close() {
 	for _, s := range a.subs {
-		s.End(hub.Gone)
+		s.End(hub.ReasonGone)
 	}
 	a.work.Wait()
 	for _, s := range a.subs {

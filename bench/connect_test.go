@@ -36,7 +36,7 @@ func BenchmarkConnect(b *testing.B) {
 				s.Close()
 				turns++
 			}
-			if ended := h.Stats().Ended[hub.Gone]; ended != uint64(turns) {
+			if ended := h.Stats().Ended[hub.ReasonGone]; ended != uint64(turns) {
 				b.Fatalf("%d streams have ended, want %d", ended, turns)
 			}
 		})

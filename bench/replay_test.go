@@ -1,12 +1,12 @@
 package bench
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/bench/internal/rig"
-	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -75,6 +75,6 @@ func replayed(b *testing.B, s *hub.Subscription, want []uuid.UUID, buf []*hub.Me
 }
 
 // countWoken adds up how many sleepers were woken. It is for one publisher.
-func countWoken(woken *int) func(*event.Event, int) {
-	return func(_ *event.Event, n int) { *woken += n }
+func countWoken(woken *int) func(context.Context, hub.Publication) {
+	return func(_ context.Context, p hub.Publication) { *woken += p.Woken }
 }

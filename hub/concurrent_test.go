@@ -160,7 +160,7 @@ func TestPingPong(t *testing.T) {
 			break
 		}
 	}
-	s.End(Gone)
+	s.End(ReasonGone)
 	reader.Wait()
 }
 

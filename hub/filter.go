@@ -105,6 +105,14 @@ func (h *Hub) compile(f Filter) (categorySet, error) {
 	return set, nil
 }
 
+// decompile turns the hub's bits into a filter.
+func (h *Hub) decompile(set categorySet) Filter {
+	if set == h.kinds.every() {
+		return Everything()
+	}
+	return Categories(h.kinds.names(set)...)
+}
+
 // A kindTable is what the hub needs to know of each type, read-only once the
 // hub is made.
 type kindTable struct {

@@ -46,6 +46,7 @@ type Hub struct {
 	ageing    *time.Timer // one for all ageing; nil until something is retained
 	armed     bool
 
+	streams     atomic.Uint64 // ids given to subscriptions
 	revocations revocations
 	counters    counters
 	notices     notices

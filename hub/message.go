@@ -157,7 +157,7 @@ func newOwnMessage(id uuid.UUID, t event.Type, data json.RawMessage) *Message {
 	return &Message{own: &ownMessage{id: id, typ: t, data: data}, size: frameOverhead + len(t) + len(data)}
 }
 
-var gapReasons = struct{ evicted, unknown json.RawMessage }{
+var gapData = struct{ evicted, unknown json.RawMessage }{
 	evicted: json.RawMessage(`{"reason":"evicted"}`),
 	unknown: json.RawMessage(`{"reason":"unknown"}`),
 }

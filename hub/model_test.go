@@ -366,7 +366,7 @@ func (m *model) subscribe() {
 	sub, err := m.hub.Subscribe(Request{Session: Session{User: user, Allowed: allowed, ID: "s"}, Filter: filter, After: after})
 	full := live >= m.hub.options.StreamsPerUser
 	if full && (!m.hub.options.CloseOldest || after != "") {
-		if err != error(Overloaded) {
+		if err != error(ReasonOverloaded) {
 			m.errorf("stream %d of a user: got %v", live+1, err)
 		}
 		return
@@ -375,7 +375,7 @@ func (m *model) subscribe() {
 		m.errorf("subscribe: %v", err)
 	}
 	if full {
-		oldest.over = Overloaded
+		oldest.over = ReasonOverloaded
 	}
 	if after != "" {
 		m.tally.Resumed++
@@ -453,10 +453,10 @@ func (m *model) cursor(s *modelStream) {
 
 func (m *model) revoke() {
 	user := m.users[m.rand.IntN(len(m.users))]
-	m.hub.RevokeUser(user)
+	m.hub.RevokeUser(context.Background(), user)
 	for _, s := range m.streams {
 		if s.user == user && s.over == "" {
-			s.over = Revoked
+			s.over = ReasonRevoked
 		}
 	}
 	time.Sleep(time.Nanosecond) // who is authenticated from here on is let in

@@ -21,6 +21,17 @@ type notice struct {
 
 const noticeInterval = time.Minute
 
+// Report tells the observer's Error of a failure that no caller can be told
+// of, or logs it if there is no such function. It is for packages around the
+// hub, such as bridge.
+func (h *Hub) Report(err error) {
+	if f := h.options.Observer.Error; f != nil {
+		f(err)
+		return
+	}
+	h.options.Logger.Error("crier", "error", err)
+}
+
 // notice counts something that has happened, and logs it if it is time.
 func (h *Hub) notice(what string) {
 	n := h.noticed(what)

@@ -33,7 +33,7 @@ type Options struct {
 	// StreamsPerUser bounds the streams that one user may have open. Default 16.
 	StreamsPerUser int
 	// CloseOldest chooses what happens when a user opens one stream too many.
-	// By default the new one is refused as [Overloaded]. With CloseOldest, the
+	// By default the new one is refused as [ReasonOverloaded]. With CloseOldest, the
 	// user's oldest ends as Overloaded in its place, which suits tabs. Only a
 	// stream that starts afresh pushes another out; one that resumes (it has a
 	// last id) is refused, since otherwise streams that push each other out

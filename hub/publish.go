@@ -18,9 +18,9 @@ import (
 // no reason to lose an event. Errors: [ErrNoUser], [ErrClosed], an
 // [EventTooLargeError], and event.ErrUnknownType for a type that the hub's
 // registry does not have.
-func (h *Hub) Publish(_ context.Context, e *event.Event) error {
+func (h *Hub) Publish(ctx context.Context, e *event.Event) error {
 	users := [1]uuid.UUID{e.User()}
-	return h.publish(e, users[:])
+	return h.publish(ctx, e, users[:])
 }
 
 // PublishTo sends one event to several users, whoever its own user is. It is
@@ -29,11 +29,11 @@ func (h *Hub) Publish(_ context.Context, e *event.Event) error {
 // holds up other publishes for long; should the hub be shut down in the middle
 // of one, ErrClosed says that the rest did not get it. Errors are those of
 // Publish; without users it does nothing.
-func (h *Hub) PublishTo(_ context.Context, e *event.Event, users ...uuid.UUID) error {
+func (h *Hub) PublishTo(ctx context.Context, e *event.Event, users ...uuid.UUID) error {
 	if len(users) > 1 {
 		users = unique(users)
 	}
-	return h.publish(e, users)
+	return h.publish(ctx, e, users)
 }
 
 // unique returns users in their order without repetitions. It leaves the
@@ -51,7 +51,7 @@ func unique(users []uuid.UUID) []uuid.UUID {
 // (100,000 in one piece held it for 34 ms.)
 const usersAtOnce = 64
 
-func (h *Hub) publish(e *event.Event, users []uuid.UUID) error {
+func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) error {
 	if slices.Contains(users, uuid.Nil) {
 		return ErrNoUser
 	}
@@ -69,7 +69,7 @@ func (h *Hub) publish(e *event.Event, users []uuid.UUID) error {
 			return err
 		}
 	}
-	h.published(e, woken)
+	h.observePublished(ctx, e, woken)
 	return nil
 }
 
@@ -119,7 +119,7 @@ func (h *Hub) publishSlice(m *Message, users []uuid.UUID) (woken int, err error)
 // Broadcast sends e to every stream of the hub, whoever e's own user is, and
 // to those that resume from before it while it is retained. Else it is as
 // Publish.
-func (h *Hub) Broadcast(_ context.Context, e *event.Event) error {
+func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
 	m, err := h.newEventMessage(e)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (h *Hub) Broadcast(_ context.Context, e *event.Event) error {
 	}
 	if m.event.Ephemeral() && h.everyone.listeners.Load() == 0 {
 		h.mu.Unlock()
-		h.published(e, 0)
+		h.observePublished(ctx, e, 0)
 		return nil
 	}
 	h.lowerEpoch(millis(e.ID()))
@@ -140,16 +140,8 @@ func (h *Hub) Broadcast(_ context.Context, e *event.Event) error {
 	h.head.Store(p)
 	h.mu.Unlock()
 
-	h.published(e, h.index.wake(m.category))
+	h.observePublished(ctx, e, h.index.wake(m.category))
 	return nil
-}
-
-// published counts an event and tells the observer.
-func (h *Hub) published(e *event.Event, woken int) {
-	h.counters.published.Add(1)
-	if f := h.options.Observer.Published; f != nil {
-		f(e, woken)
-	}
 }
 
 func (h *Hub) unknownType(t event.Type) error {

@@ -214,7 +214,7 @@ func (s *Subscription) passGap(sources merge, wanted categorySet, head position)
 		next = min(next, e.position)
 	}
 	s.position = max(s.position, next-1)
-	return s.newGap(s.position, gapReasons.evicted)
+	return s.newGap(s.position, gapData.evicted)
 }
 
 // behind reports whether anything has been published to s behind position p,

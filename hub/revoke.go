@@ -1,31 +1,35 @@
 package hub
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// RevokeUser ends all streams of a user with reason [Revoked] and returns how
-// many. Nothing that is published after it returns reaches them; nor does a
-// request that was authenticated before and subscribes only now.
-func (h *Hub) RevokeUser(user uuid.UUID) int {
-	return h.revoke(user, "")
+// RevokeUser ends all streams of a user with reason [ReasonRevoked] and returns
+// how many it ended. An event that is published after RevokeUser has returned
+// never reaches them. A request that was authenticated before RevokeUser was
+// called, and subscribes afterwards, is refused.
+//
+// The error is nil for a hub without a backplane, which does not look at ctx.
+func (h *Hub) RevokeUser(_ context.Context, user uuid.UUID) (ended int, err error) {
+	return h.revoke(user, ""), nil
 }
 
-// RevokeSession does the same for the streams of one session of the user. A
-// session without an id cannot be revoked by it.
-func (h *Hub) RevokeSession(user uuid.UUID, id string) int {
+// RevokeSession is RevokeUser for the streams of one session: those whose
+// [Session].ID is id. An empty id names no session, so that nothing is revoked.
+func (h *Hub) RevokeSession(_ context.Context, user uuid.UUID, id string) (ended int, err error) {
 	if id == "" {
-		return 0
+		return 0, nil
 	}
-	return h.revoke(user, id)
+	return h.revoke(user, id), nil
 }
 
 func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
-	// First the record, then the streams: a subscription that is not among
-	// them yet will find the record when it is.
+	// The record comes first: a subscription that is not yet among the user's
+	// finds it when it is.
 	h.revocations.note(revocation{user, session}, time.Now())
 	l := h.users.lookup(user)
 	if l == nil {
@@ -36,7 +40,7 @@ func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
 			if s.live() {
 				ended++
 			}
-			s.End(Revoked)
+			s.End(ReasonRevoked)
 		}
 	}
 	return ended
@@ -75,7 +79,7 @@ func (r *revocations) note(v revocation, at time.Time) {
 // open a stream, if it may not.
 func (r *revocations) check(s Session, authenticated, at time.Time) Reason {
 	if at.Sub(authenticated) > authenticationAge {
-		return Unavailable
+		return ReasonUnavailable
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +87,7 @@ func (r *revocations) check(s Session, authenticated, at time.Time) Reason {
 	for _, generation := range [...]map[revocation]time.Time{r.now, r.past} {
 		for _, v := range [...]revocation{{s.User, ""}, {s.User, s.ID}} {
 			if revoked, ok := generation[v]; ok && !revoked.Before(authenticated) {
-				return Revoked
+				return ReasonRevoked
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"sync"
@@ -23,21 +24,21 @@ func TestRevoke(t *testing.T) {
 		return s
 	}
 	laptop, phone, other := open(alice, "laptop"), open(alice, "phone"), open(bob, "laptop")
-	if n := h.RevokeSession(alice, "laptop"); n != 1 {
+	if n := must(h.RevokeSession(t.Context(), alice, "laptop")); n != 1 {
 		t.Errorf("%d streams of the session ended", n)
 	}
-	if n := h.RevokeSession(alice, "laptop") + h.RevokeSession(alice, "") + h.RevokeSession(uuid.New(), "laptop"); n != 0 {
+	if n := must(h.RevokeSession(t.Context(), alice, "laptop")) + must(h.RevokeSession(t.Context(), alice, "")) + must(h.RevokeSession(t.Context(), uuid.New(), "laptop")); n != 0 {
 		t.Errorf("%d streams ended that were over, or are not the session's", n)
 	}
 	publish(t, h, made(note, alice, "1"))
 	broadcast(t, h, made(note, alice, "2"))
-	expect(t, taken(t, laptop), Revoked.Error())
+	expect(t, taken(t, laptop), ReasonRevoked.Error())
 	expect(t, taken(t, phone), "1", "2")
 	expect(t, taken(t, other), "2")
-	if n := h.RevokeUser(alice); n != 1 {
+	if n := must(h.RevokeUser(t.Context(), alice)); n != 1 {
 		t.Errorf("%d streams of the user ended", n)
 	}
-	expect(t, taken(t, phone), Revoked.Error())
+	expect(t, taken(t, phone), ReasonRevoked.Error())
 }
 
 // A request that was authenticated before a revocation must not subscribe
@@ -56,9 +57,9 @@ func TestRevokeBeforeSubscribe(t *testing.T) {
 		}
 		for range 3 { // the records turn over in between
 			before := time.Now()
-			h.RevokeSession(alice, "laptop")
+			h.RevokeSession(context.Background(), alice, "laptop")
 			time.Sleep(59 * time.Second)
-			if err := subscribe(before, "laptop"); err != error(Revoked) {
+			if err := subscribe(before, "laptop"); err != error(ReasonRevoked) {
 				t.Errorf("authenticated before the revocation: %v", err)
 			}
 			if err := subscribe(before, "phone"); err != nil {
@@ -68,7 +69,7 @@ func TestRevokeBeforeSubscribe(t *testing.T) {
 				t.Errorf("authenticated now: %v", err)
 			}
 			time.Sleep(2 * time.Second)
-			if err := subscribe(before, "phone"); err != error(Unavailable) {
+			if err := subscribe(before, "phone"); err != error(ReasonUnavailable) {
 				t.Errorf("authenticated over a minute ago: %v", err)
 			}
 			time.Sleep(time.Hour)
@@ -90,13 +91,13 @@ func TestRevokeRace(t *testing.T) {
 		var s *Subscription
 		var err error
 		both.Go(func() { s, err = h.Subscribe(r) })
-		both.Go(func() { h.RevokeSession(alice, "laptop") })
+		both.Go(func() { h.RevokeSession(context.Background(), alice, "laptop") })
 		both.Wait()
 		if err == nil {
 			_, err = s.Take(nil)
 			s.Close()
 		}
-		if !errors.Is(err, Revoked) {
+		if !errors.Is(err, ReasonRevoked) {
 			t.Fatalf("the stream goes on after the revocation: %v", err)
 		}
 	}
@@ -115,9 +116,9 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 	for h.users.lookup(alice) == nil {
 		runtime.Gosched()
 	}
-	h.RevokeSession(alice, "laptop")
+	h.RevokeSession(context.Background(), alice, "laptop")
 	h.mu.Unlock()
-	if err := <-result; err != error(Revoked) {
+	if err := <-result; err != error(ReasonRevoked) {
 		t.Errorf("the stream goes on after the revocation: %v", err)
 	}
 }
@@ -135,8 +136,8 @@ func TestExpires(t *testing.T) {
 		if late := time.Since(began) - time.Minute; late < 0 || late > time.Second {
 			t.Errorf("woken %v after the session had expired", late)
 		}
-		expect(t, taken(t, s), Expired.Error())
-		if _, err := h.Subscribe(r); err != error(Expired) {
+		expect(t, taken(t, s), ReasonExpired.Error())
+		if _, err := h.Subscribe(r); err != error(ReasonExpired) {
 			t.Errorf("an expired session subscribes: %v", err)
 		}
 	})
@@ -145,12 +146,12 @@ func TestExpires(t *testing.T) {
 func TestStreamLimits(t *testing.T) {
 	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3})
 	a, b := must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2")))
-	if _, err := h.Subscribe(request(alice, "3")); err != error(Overloaded) {
+	if _, err := h.Subscribe(request(alice, "3")); err != error(ReasonOverloaded) {
 		t.Errorf("a user's third: %v", err)
 	}
 	must(h.Subscribe(request(bob, "4"))).Close()
 	c := must(h.Subscribe(request(bob, "4")))
-	if _, err := h.Subscribe(request(uuid.New(), "5")); err != error(Overloaded) {
+	if _, err := h.Subscribe(request(uuid.New(), "5")); err != error(ReasonOverloaded) {
 		t.Errorf("the hub's fourth: %v", err)
 	}
 	for _, s := range []*Subscription{a, b, c} {
@@ -166,11 +167,11 @@ func TestStreamLimits(t *testing.T) {
 func TestCloseOldestSettles(t *testing.T) {
 	h := New(&kinds, &Options{StreamsPerUser: 2, CloseOldest: true})
 	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(request(alice, "3")))}
-	expect(t, taken(t, tabs[0]), Overloaded.Error())
+	expect(t, taken(t, tabs[0]), ReasonOverloaded.Error())
 	expect(t, taken(t, tabs[1]))
 	again := request(alice, "1")
 	again.After = tabs[0].Cursor()
-	if _, err := h.Subscribe(again); err != error(Overloaded) {
+	if _, err := h.Subscribe(again); err != error(ReasonOverloaded) {
 		t.Errorf("the oldest tab pushed another one out: %v", err)
 	}
 	expect(t, taken(t, tabs[1]))

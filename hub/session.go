@@ -14,7 +14,7 @@ type Session struct {
 	// ID names the login that the stream belongs to, for RevokeSession. Empty
 	// means that only RevokeUser can end it.
 	ID string
-	// Expires is when the stream ends with reason [Expired]. Zero means never.
+	// Expires is when the stream ends with reason [ReasonExpired]. Zero means never.
 	Expires time.Time
 	// Allowed is what this session may hear at all; a client's filter narrows
 	// it and never widens it. Required: the zero value would hear nothing and
@@ -35,6 +35,10 @@ type Request struct {
 	// Transport names who carries the stream, for Stats and the observer:
 	// "sse", "ws", or a name of your own.
 	Transport string
+	// RemoteAddr and UserAgent describe the client to the observer. The hub
+	// does not interpret them.
+	RemoteAddr string
+	UserAgent  string
 	// Authenticated is when the session was looked up, or a moment before.
 	// Subscribe refuses it if the user or the session has been revoked since,
 	// and if it is older than a minute. Zero means now.

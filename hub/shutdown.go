@@ -6,7 +6,7 @@ import (
 )
 
 // Shutdown closes the hub: Publish and Subscribe fail with [ErrClosed] from
-// now on, and every stream ends with reason [Shutdown] after it has been given
+// now on, and every stream ends with reason [ReasonShutdown] after it has been given
 // all that was published. So that not all clients come back at once, the ends
 // are spread: a thousand a second, or as many as it takes to be through after
 // four fifths of the time that ctx leaves. When ctx is over, the streams whose
@@ -40,7 +40,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 		abort := s.abort
 		s.abort = nil
 		s.mu.Unlock()
-		s.End(Shutdown)
+		s.End(ReasonShutdown)
 		if abort != nil {
 			abort()
 		}
@@ -82,7 +82,7 @@ func (h *Hub) endAll(ctx context.Context) {
 			due = int(int64(len(all)) * int64(elapsed) / int64(spread))
 		}
 		for ; ended < due; ended++ {
-			all[ended].end(Shutdown, true)
+			all[ended].end(ReasonShutdown, true)
 		}
 		pause.Reset(tick)
 	}

@@ -8,7 +8,7 @@ import (
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
 // [UnknownCategoryError]; [ErrHearsNothing]; and a [Reason] where the stream is
-// refused: [Expired], [Revoked], [Overloaded], or [Unavailable] for a request
+// refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or [ReasonUnavailable] for a request
 // that was authenticated more than a minute ago.
 //
 // A subscription that begins with Request.After stands where that id does; one
@@ -47,16 +47,19 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		r.Authenticated = now
 	}
 	if !r.Session.Expires.IsZero() && !r.Session.Expires.After(now) {
-		return nil, Expired
+		return nil, ReasonExpired
 	}
 
 	s := &Subscription{
-		hub:       h,
-		session:   r.Session,
-		transport: r.Transport,
-		started:   h.now(),
-		allowed:   allowed,
-		notify:    r.Notify,
+		hub:        h,
+		session:    r.Session,
+		id:         h.streams.Add(1),
+		transport:  r.Transport,
+		remoteAddr: r.RemoteAddr,
+		userAgent:  r.UserAgent,
+		started:    h.now(),
+		allowed:    allowed,
+		notify:     r.Notify,
 	}
 	if s.notify == nil {
 		s.ready = make(chan struct{}, 1)
@@ -75,7 +78,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
 		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.End(Expired) })
+			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.End(ReasonExpired) })
 		}
 		s.mu.Unlock()
 	}
@@ -118,11 +121,11 @@ func (h *Hub) admit(s *Subscription, after string) error {
 		s.from[0], s.from[2] = lostUser, lostEveryone
 	}
 	if s.start = st; st.unknown {
-		s.pending = append(s.pending, s.newGap(s.position, gapReasons.unknown))
+		s.pending = append(s.pending, s.newGap(s.position, gapData.unknown))
 	}
 	s.mu.Unlock()
 	if oldest != nil {
-		oldest.End(Overloaded)
+		oldest.End(ReasonOverloaded)
 	}
 	return nil
 }
@@ -131,7 +134,7 @@ func (h *Hub) admit(s *Subscription, after string) error {
 // it, if any. Under h.mu.
 func (h *Hub) room(l *log, after string) (oldest *Subscription, err error) {
 	if most := h.options.Streams; most > 0 && h.index.count.Load() >= int64(most) {
-		return nil, Overloaded
+		return nil, ReasonOverloaded
 	}
 	streams := 0
 	for _, s := range l.all() {
@@ -147,7 +150,7 @@ func (h *Hub) room(l *log, after string) (oldest *Subscription, err error) {
 	case h.options.CloseOldest && after == "":
 		return oldest, nil
 	}
-	return nil, Overloaded
+	return nil, ReasonOverloaded
 }
 
 // live reports whether s has not ended.

@@ -48,10 +48,13 @@ type Subscription struct {
 	abort     func()
 	expiry    *time.Timer
 
-	session   Session
-	transport string
-	started   int64 // by the hub's clock
-	allowed   categorySet
+	id         uint64
+	session    Session
+	transport  string
+	remoteAddr string
+	userAgent  string
+	started    int64 // by the hub's clock
+	allowed    categorySet
 }
 
 // batchBytes bounds what one Take returns, unless a single message is larger.
@@ -289,7 +292,7 @@ func (s *Subscription) OnAbort(f func()) {
 	s.mu.Unlock()
 }
 
-// Close releases the subscription; its reason is [Gone] if it has not ended
+// Close releases the subscription; its reason is [ReasonGone] if it has not ended
 // otherwise. It closes nothing else, and may be called again.
 func (s *Subscription) Close() {
 	s.mu.Lock()
@@ -299,7 +302,7 @@ func (s *Subscription) Close() {
 	}
 	s.closed = true
 	if s.over == "" {
-		s.over = Gone
+		s.over = ReasonGone
 	}
 	s.draining = false
 	if s.expiry != nil {

@@ -54,7 +54,7 @@ var mutants = []mutant{
 	{
 		name: "the law: a revoked stream goes on",
 		file: "hub/revoke.go",
-		old:  "s.End(Revoked)", new: "s.Wake()",
+		old:  "s.End(ReasonRevoked)", new: "s.Wake()",
 		pkg: "./proof", run: "TestLaw", notices: `foreign [1-9]`,
 	},
 	{

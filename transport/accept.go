@@ -65,12 +65,12 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 		refusal.write(w)
 		return nil
 	case errors.Is(err, hub.ErrClosed):
-		s.refused = hub.Shutdown
+		s.refused = hub.ReasonShutdown
 	case errors.As(err, &reason):
 		s.refused = reason
 	default:
 		a.options.Logger.Error("crier: cannot tell whose stream this is", "error", err)
-		s.refused = hub.Unavailable
+		s.refused = hub.ReasonUnavailable
 	}
 	return s
 }
@@ -92,7 +92,7 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 		return hub.Request{}, err
 	}
 	// The time is taken first: what is revoked from here on is refused.
-	req := hub.Request{Authenticated: time.Now(), Transport: a.name, After: lastEventID(r)}
+	req := hub.Request{Authenticated: time.Now(), Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r), After: lastEventID(r)}
 	session, err := a.auth(r)
 	switch {
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
@@ -105,6 +105,14 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 	req.Session = session
 	req.Filter, err = a.filter(r)
 	return req, err
+}
+
+// userAgent returns the client's name for itself, cut to what a person reads.
+// It is copied, so that a stream does not keep the request's header alive.
+func userAgent(r *http.Request) string {
+	const most = 200
+	ua := r.UserAgent()
+	return strings.Clone(ua[:min(len(ua), most)])
 }
 
 // lastEventID returns where the client wants to resume: the header that an

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -180,7 +181,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(r *http.Request) (hub.Session, error) {
 			time.Sleep(time.Second) // looks it up
-			f.Hub.RevokeUser(fixture.Alice)
+			f.Hub.RevokeUser(context.Background(), fixture.Alice)
 			time.Sleep(time.Second) // is slow to return
 			return fixture.Known(r)
 		})

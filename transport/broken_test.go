@@ -126,7 +126,7 @@ var breakages = map[string]struct {
 	"ends without a reason": {
 		conn: func(c *brokenConn) {
 			c.end = func(_ hub.Reason, cursor string, retry time.Duration) error {
-				return c.lineConn.End(hub.Gone, cursor, retry)
+				return c.lineConn.End(hub.ReasonGone, cursor, retry)
 			}
 		},
 		check: "ends when expired",

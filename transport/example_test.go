@@ -107,7 +107,7 @@ func ExampleAcceptor() {
 	}
 	h.Publish(context.Background(), e)
 	read()
-	h.RevokeUser(ada)
+	h.RevokeUser(context.Background(), ada)
 	read()
 	// Output:
 	// {"id":"...","event":"stream.cursor","data":{"retry":3000}}

@@ -86,9 +86,9 @@ func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat
 // reason. Where many are sent away together, they must not come back together.
 func (o *Options) retryAfter(reason hub.Reason) time.Duration {
 	switch reason {
-	case hub.Shutdown:
+	case hub.ReasonShutdown:
 		return o.Retry + spread(2*o.Retry)
-	case hub.Overloaded, hub.Unavailable:
+	case hub.ReasonOverloaded, hub.ReasonUnavailable:
 		return 10*o.Retry + spread(10*o.Retry)
 	}
 	return o.Retry

@@ -71,7 +71,7 @@ func TestCORS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{
-			Options: transport.Options{AllowedOrigins: []string{"https://friend.example.org"}, Logger: f.Logger()},
+			Common: transport.Options{AllowedOrigins: []string{"https://friend.example.org"}, Logger: f.Logger()},
 		}))
 		ask := func(r *http.Request) *http.Response {
 			conn := server.Dial()

@@ -43,7 +43,7 @@ func (c *recheck) start(s *Stream) {
 		session, err := c.ask()
 		switch {
 		case errors.Is(err, ErrUnauthenticated), err == nil && session.User != c.user:
-			s.End(hub.Revoked)
+			s.End(hub.ReasonRevoked)
 			return
 		case err != nil:
 			s.options.Logger.Error("crier: cannot recheck a stream; it stays", "error", err)

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -38,7 +39,7 @@ func TestRecheckRefused(t *testing.T) {
 				}
 				resp.Body.Close()
 				time.Sleep(2 * time.Second)
-				if f.Ended(hub.Revoked) != 1 {
+				if f.Ended(hub.ReasonRevoked) != 1 {
 					t.Errorf("ended: %v", f.Hub.Stats().Ended)
 				}
 			})
@@ -71,7 +72,7 @@ func TestRecheckFails(t *testing.T) {
 		if !strings.Contains(f.Log.String(), "away") {
 			t.Error("nothing was logged")
 		}
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		io.Copy(io.Discard, resp.Body)
 		time.Sleep(2 * time.Second)
 		n := asked.Load()
@@ -99,7 +100,7 @@ func TestRecheckSlow(t *testing.T) {
 		if most.Load() != 1 {
 			t.Errorf("asked %d times at once", most.Load())
 		}
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		readUntil(t, resp, "revoked")
 		resp.Body.Close()
 		time.Sleep(20 * time.Second)

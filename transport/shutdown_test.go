@@ -98,7 +98,7 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("took %v, with clients that were all there", took)
 		}
 		synctest.Wait()
-		if d.Ended(hub.Shutdown) != len(streams) || len(d.Hub.Stats().Streams) != 0 {
+		if d.Ended(hub.ReasonShutdown) != len(streams) || len(d.Hub.Stats().Streams) != 0 {
 			t.Errorf("got %+v", d.Hub.Stats())
 		}
 	})
@@ -126,7 +126,7 @@ func TestShutdownStalled(t *testing.T) {
 			t.Errorf("took %v of the 10 s that it had", took)
 		}
 		synctest.Wait()
-		if st := d.Hub.Stats(); len(st.Streams) != 0 || st.Ended[hub.Shutdown] != uint64(len(paths)) {
+		if st := d.Hub.Stats(); len(st.Streams) != 0 || st.Ended[hub.ReasonShutdown] != uint64(len(paths)) {
 			t.Errorf("got %+v", st)
 		}
 	})

@@ -48,7 +48,7 @@ func NewStream(sub *hub.Subscription, o *Options) *Stream {
 func (s *Stream) Subscription() *hub.Subscription { return s.sub }
 
 // Serve runs the stream until it is over, and returns why: always a
-// [hub.Reason]. If ctx ends, the reason is [hub.Gone]. Serve closes the
+// [hub.Reason]. If ctx ends, the reason is [hub.ReasonGone]. Serve closes the
 // subscription; the connection behind c is its owner's.
 func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	s.ready = make(chan struct{}, 1)
@@ -143,7 +143,7 @@ func (s *Stream) pump() bool {
 	defer batches.Put(buf)
 	for {
 		if s.gone.Load() {
-			s.sub.End(hub.Gone)
+			s.sub.End(hub.ReasonGone)
 		}
 		if s.due.Load() {
 			s.due.Store(false)
@@ -180,16 +180,16 @@ var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 
 // tell says goodbye.
 func (s *Stream) tell(err error) {
-	reason := hub.Gone
+	reason := hub.ReasonGone
 	errors.As(err, &reason)
 	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
 }
 
 // fail ends the stream after a write that did not succeed.
 func (s *Stream) fail(err error) bool {
-	reason := hub.Gone
+	reason := hub.ReasonGone
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = hub.Slow
+		reason = hub.ReasonSlow
 	}
 	s.sub.End(reason)
 	s.conn.Abort()

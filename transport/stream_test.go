@@ -126,9 +126,9 @@ func TestServeBatches(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		f.Publish("d")
 		synctest.Wait()
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		f.Publish("never")
-		if err := <-done; err != hub.Revoked {
+		if err := <-done; err != hub.ReasonRevoked {
 			t.Errorf("got %v", err)
 		}
 		c.want("open", `send "a"`, `send "b" "c"`, `send "d"`, "end revoked")
@@ -140,7 +140,7 @@ func TestServeEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := serve(ctx, f, c, nil)
 		cancel()
-		if err := <-done; err != hub.Gone {
+		if err := <-done; err != hub.ReasonGone {
 			t.Errorf("got %v", err)
 		}
 		c.want("open", "end gone")
@@ -158,8 +158,8 @@ func TestServeWriteFails(t *testing.T) {
 		"beat": {"open", "beat cursor", "abort"},
 	} {
 		for reason, err := range map[hub.Reason]error{
-			hub.Slow: fmt.Errorf("wrapped: %w", os.ErrDeadlineExceeded),
-			hub.Gone: errors.New("broken pipe"),
+			hub.ReasonSlow: fmt.Errorf("wrapped: %w", os.ErrDeadlineExceeded),
+			hub.ReasonGone: errors.New("broken pipe"),
 		} {
 			inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 				c.fail[method] = err
@@ -234,12 +234,12 @@ func TestServeHeartbeatDuringWrite(t *testing.T) {
 func TestRetry(t *testing.T) {
 	const retry = 3 * time.Second
 	for reason, c := range map[hub.Reason]struct{ least, most time.Duration }{
-		hub.Shutdown:    {retry, 3 * retry},
-		hub.Overloaded:  {10 * retry, 20 * retry},
-		hub.Unavailable: {10 * retry, 20 * retry},
-		hub.Revoked:     {retry, retry},
-		hub.Expired:     {retry, retry},
-		hub.Gone:        {retry, retry},
+		hub.ReasonShutdown:    {retry, 3 * retry},
+		hub.ReasonOverloaded:  {10 * retry, 20 * retry},
+		hub.ReasonUnavailable: {10 * retry, 20 * retry},
+		hub.ReasonRevoked:     {retry, retry},
+		hub.ReasonExpired:     {retry, retry},
+		hub.ReasonGone:        {retry, retry},
 	} {
 		least, most := time.Duration(1<<62), time.Duration(0)
 		for range 100 {

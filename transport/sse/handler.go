@@ -35,7 +35,8 @@ import (
 // Options are the transport's options and those of SSE. The zero value of
 // every field means its default.
 type Options struct {
-	transport.Options
+	// Common are the options that all transports share.
+	Common transport.Options
 	// Lean takes HTTP/1.1 connections over from net/http, for about a third of
 	// the memory of an idle stream and less CPU for each write. Middleware then
 	// sees a handler that returns at once, http.Server.Shutdown no longer
@@ -60,7 +61,7 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 	if o == nil {
 		o = &Options{}
 	}
-	return &handler{acceptor: transport.NewAcceptor(h, auth, "sse", &o.Options), lean: o.Lean}
+	return &handler{acceptor: transport.NewAcceptor(h, auth, "sse", &o.Common), lean: o.Lean}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package sse_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -26,7 +27,7 @@ func both(t *testing.T, test func(t *testing.T, f *fixture.Fixture, handler func
 				f := fixture.New(t, nil)
 				test(t, f, func(o transport.Options) http.Handler {
 					o.Logger = f.Logger()
-					return sse.NewHandler(f.Hub, f.Auth, &sse.Options{Options: o, Lean: lean})
+					return sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: lean})
 				})
 			})
 		})
@@ -249,7 +250,7 @@ func TestWriterWithoutDeadlines(t *testing.T) {
 		synctest.Wait()
 		f.Publish("a note")
 		synctest.Wait()
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		<-done
 		body := bufio.NewReader(w.Body)
 		for _, want := range []string{"stream.cursor", "note.added", "stream.end"} {
@@ -298,7 +299,7 @@ func TestNewHandlerPanics(t *testing.T) {
 	for name, newHandler := range map[string]func(){
 		"no hub":            func() { sse.NewHandler(nil, f.Auth, nil) },
 		"no authenticator":  func() { sse.NewHandler(f.Hub, nil, nil) },
-		"negative duration": func() { sse.NewHandler(f.Hub, f.Auth, &sse.Options{Options: transport.Options{Heartbeat: -1}}) },
+		"negative duration": func() { sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: transport.Options{Heartbeat: -1}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

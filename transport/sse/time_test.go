@@ -2,6 +2,7 @@ package sse_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -110,7 +111,7 @@ func TestEndsWithItsConnection(t *testing.T) {
 			t.Errorf("close %v, transfer encoding %q, headers %v", resp.Close, resp.TransferEncoding, resp.Header)
 		}
 		synctest.Wait()
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		b, err := io.ReadAll(resp.Body)
 		if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
 			t.Fatalf("got %q, %v", b, err)
@@ -142,7 +143,7 @@ func TestLeanClientTalks(t *testing.T) {
 			t.Error("it may talk for ever")
 		}
 		synctest.Wait()
-		if f.Ended(hub.Gone) != 1 {
+		if f.Ended(hub.ReasonGone) != 1 {
 			t.Errorf("ended: %v", f.Hub.Stats().Ended)
 		}
 	})
@@ -157,7 +158,7 @@ func TestLeanEnds(t *testing.T) {
 		next := eventsOf(t, conn, nil)
 		next()
 		conn.Write([]byte("x")) // unread when the server closes, it would destroy the end
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		time.Sleep(500 * time.Millisecond)
 		conn.Write([]byte("x"))
 		if got := next(); got != "stream.end" {

@@ -85,7 +85,7 @@ func (s *suite) refused(when string, r request, status int) *Refused {
 	if err := json.Unmarshal(refused.Body, &body); err != nil || body.Error == "" {
 		s.Fatalf(`%s, the body must be {"error":"..."}; got %.200q`, when, refused.Body)
 	}
-	if st := s.hub.Stats(); len(st.Streams) > 0 || len(st.Ended) > 0 {
+	if st := s.hub.Stats(); len(st.Streams) > 0 || ends(st) > 0 {
 		s.Fatalf("%s, nothing may have been subscribed; the hub has seen a stream", when)
 	}
 	c.conn.Close()
@@ -127,13 +127,13 @@ func sheds(s *suite) {
 	}
 	good := s.auth
 	s.auth = func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("database 1984 is away") }
-	shed("when the Authenticator fails for a reason of its own", hub.Unavailable)
+	shed("when the Authenticator fails for a reason of its own", hub.ReasonUnavailable)
 	s.auth = good
 	c := s.open(request{})
-	shed("with one stream too many", hub.Overloaded)
+	shed("with one stream too many", hub.ReasonOverloaded)
 	c.conn.Close()
 	if err := s.hub.Shutdown(context.Background()); err != nil {
 		s.Fatal(err)
 	}
-	shed("while the hub shuts down", hub.Shutdown)
+	shed("while the hub shuts down", hub.ReasonShutdown)
 }

@@ -100,7 +100,7 @@ func TestNoPong(t *testing.T) {
 				if took := time.Since(began); took < least || took > most {
 					t.Errorf("closed after %v; want %v to %v", took, least, most)
 				}
-				if f.Ended(hub.Gone) != 1 {
+				if f.Ended(hub.ReasonGone) != 1 {
 					t.Errorf("ended: %v; want one as gone", f.Hub.Stats().Ended)
 				}
 			})
@@ -139,7 +139,7 @@ func TestPongBehindSlowMessage(t *testing.T) {
 		time.Sleep(time.Minute)
 		return c.Send("done", string(data))
 	}
-	o := &ws.Options{Options: transport.Options{Heartbeat: 25 * time.Second}, OnMessage: slow}
+	o := &ws.Options{Common: transport.Options{Heartbeat: 25 * time.Second}, OnMessage: slow}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
 		time.Sleep(10 * time.Second)
@@ -209,7 +209,7 @@ func TestPingsUnread(t *testing.T) {
 				synctest.Wait()
 				publish(f)
 				time.Sleep(15 * time.Second) // the pong is given up
-				if f.Ended(hub.Slow) != 1 {
+				if f.Ended(hub.ReasonSlow) != 1 {
 					t.Errorf("ended: %v; want one as slow", f.Hub.Stats().Ended)
 				}
 				for {

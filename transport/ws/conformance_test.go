@@ -14,7 +14,7 @@ import (
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, transporttest.Transport{
 		Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-			return ws.NewHandler(h, auth, &ws.Options{Options: *o})
+			return ws.NewHandler(h, auth, &ws.Options{Common: *o})
 		},
 		Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
 			c, err := dial(conn, r)

@@ -87,11 +87,11 @@ func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration
 // and 1013 from the IANA registry).
 func closeCode(reason hub.Reason) int {
 	switch reason {
-	case hub.Shutdown:
+	case hub.ReasonShutdown:
 		return websocket.CloseGoingAway
-	case hub.Revoked, hub.Expired, hub.Abusive:
+	case hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonAbusive:
 		return websocket.ClosePolicyViolation
-	case hub.Overloaded, hub.Unavailable:
+	case hub.ReasonOverloaded, hub.ReasonUnavailable:
 		return websocket.CloseTryAgainLater
 	}
 	return websocket.CloseNormalClosure

@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -81,7 +82,7 @@ func TestGolden(t *testing.T) {
 			want:   opening + "pong payload\n",
 		},
 		"revoked": {
-			during: func(f *fixture.Fixture, _ *raw) { f.Hub.RevokeUser(fixture.Alice) },
+			during: func(f *fixture.Fixture, _ *raw) { f.Hub.RevokeUser(context.Background(), fixture.Alice) },
 			want: opening +
 				`text {"id":"CURSOR","event":"stream.end","data":{"reason":"revoked","retry":3000}}` + "\n" +
 				"close 1008 revoked\n",
@@ -99,7 +100,7 @@ func TestGolden(t *testing.T) {
 				if c.before != nil {
 					query += "?last_event_id=" + c.before(f)
 				}
-				client := connect(t, memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, &ws.Options{Options: o})), query)
+				client := connect(t, memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, &ws.Options{Common: o})), query)
 				synctest.Wait() // it has opened
 				if c.during != nil {
 					c.during(f, client)
@@ -115,13 +116,13 @@ func TestGolden(t *testing.T) {
 // Every reason for which the hub ends a stream has its close code.
 func TestCloseCodes(t *testing.T) {
 	for reason, code := range map[hub.Reason]int{
-		hub.Revoked:     1008,
-		hub.Expired:     1008,
-		hub.Abusive:     1008,
-		hub.Overloaded:  1013,
-		hub.Unavailable: 1013,
-		hub.Gone:        1000,
-		hub.Slow:        1000,
+		hub.ReasonRevoked:     1008,
+		hub.ReasonExpired:     1008,
+		hub.ReasonAbusive:     1008,
+		hub.ReasonOverloaded:  1013,
+		hub.ReasonUnavailable: 1013,
+		hub.ReasonGone:        1000,
+		hub.ReasonSlow:        1000,
 	} {
 		bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 			// An Authenticator may give a reason itself.

@@ -42,7 +42,8 @@ import (
 // Options are the transport's options and those of WebSocket. The zero value
 // of every field means its default.
 type Options struct {
-	transport.Options
+	// Common are the options that all transports share.
+	Common transport.Options
 	// OnMessage receives what clients send, other than changes of filter. It is
 	// called in the connection's own reading goroutine, one message after the
 	// other, and holds up nobody else. The text of an error that it returns is
@@ -88,7 +89,7 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 	if options.MessageBurst == 0 {
 		options.MessageBurst = 40
 	}
-	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Options), options}
+	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Common), options}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

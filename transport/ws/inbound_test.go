@@ -127,7 +127,7 @@ func TestBreaches(t *testing.T) {
 				client.skipPongs()
 				client.wantClose(c.code, c.reason)
 				synctest.Wait()
-				if got := f.Hub.Stats().Ended; got[hub.Abusive] != 1 {
+				if got := f.Hub.Stats().Ended; got[hub.ReasonAbusive] != 1 {
 					t.Errorf("ended: %v; want one as abusive", got)
 				}
 			})
@@ -175,7 +175,7 @@ func TestClientCloses(t *testing.T) {
 				if took := time.Since(began); took > 0 {
 					t.Errorf("took %v", took)
 				}
-				if f.Ended(hub.Gone) != 1 {
+				if f.Ended(hub.ReasonGone) != 1 {
 					t.Errorf("ended: %v; want one as gone", f.Hub.Stats().Ended)
 				}
 			})
@@ -190,14 +190,14 @@ func TestCloseWithoutAnswer(t *testing.T) {
 		end  func(f *fixture.Fixture, c *raw)
 		code int
 	}{
-		"revoked":          {func(f *fixture.Fixture, _ *raw) { f.Hub.RevokeUser(fixture.Alice) }, 1008},
+		"revoked":          {func(f *fixture.Fixture, _ *raw) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }, 1008},
 		"abusive":          {func(_ *fixture.Fixture, c *raw) { c.send(frame(fin|opBinary, "x")) }, 1003},
 		"protocol error":   {func(_ *fixture.Fixture, c *raw) { c.send(frame(fin|0x3, "x")) }, 1002},
 		"over a limit":     {func(_ *fixture.Fixture, c *raw) { c.send(text(strings.Repeat("x", 100<<10))[:8<<10]) }, 1009},
-		"goes on talking":  {func(f *fixture.Fixture, c *raw) { f.Hub.RevokeUser(fixture.Alice); chatter(c) }, 1008},
+		"goes on talking":  {func(f *fixture.Fixture, c *raw) { f.Hub.RevokeUser(context.Background(), fixture.Alice); chatter(c) }, 1008},
 		"abusive, chatter": {func(_ *fixture.Fixture, c *raw) { c.send(frame(fin|opBinary, "x")); chatter(c) }, 1003},
 		"pongs late": {func(f *fixture.Fixture, c *raw) {
-			f.Hub.RevokeUser(fixture.Alice)
+			f.Hub.RevokeUser(context.Background(), fixture.Alice)
 			synctest.Wait()
 			c.send(frame(fin|opPong, ""))
 		}, 1008},
@@ -205,7 +205,7 @@ func TestCloseWithoutAnswer(t *testing.T) {
 			for op := byte(0); op != opPing; {
 				op, _, _ = c.receive()
 			}
-			f.Hub.RevokeUser(fixture.Alice)
+			f.Hub.RevokeUser(context.Background(), fixture.Alice)
 			chatter(c)
 		}, 1008},
 	} {

@@ -76,7 +76,7 @@ func (c *conn) recover() {
 	if r := recover(); r != nil {
 		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage", "panic", r, "stack", string(debug.Stack()))
 		c.write(appendClose(nil, websocket.CloseInternalServerErr, "internal error"), true)
-		c.stream.End(hub.Gone)
+		c.stream.End(hub.ReasonGone)
 		io.Copy(io.Discard, c.Conn) // until the grace is over
 	}
 }
@@ -90,10 +90,10 @@ func (c *conn) over(err error) {
 	var hungUp *websocket.CloseError
 	switch closed, failed := c.state(); {
 	case errors.Is(failed, os.ErrDeadlineExceeded):
-		c.stream.End(hub.Slow)
+		c.stream.End(hub.ReasonSlow)
 	case closed && failed == nil && !errors.As(err, &hungUp):
-		c.stream.End(hub.Abusive)   // the client broke the protocol, and gorilla has closed
-		io.Copy(io.Discard, c.Conn) // until the grace is over
+		c.stream.End(hub.ReasonAbusive) // the client broke the protocol, and gorilla has closed
+		io.Copy(io.Discard, c.Conn)     // until the grace is over
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *conn) reply(message []byte, problem error) {
 // abuse ends the stream of a client that breaks the rules, and tells it how.
 func (c *conn) abuse(code int, text string) {
 	c.write(appendClose(nil, code, text), true)
-	c.stream.End(hub.Abusive)
+	c.stream.End(hub.ReasonAbusive)
 }
 
 func (c *conn) onPing(data string) error {
