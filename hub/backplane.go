@@ -81,7 +81,7 @@ type Record struct {
 
 // A SequencedRecord is a record at its position in the sequence.
 type SequencedRecord struct {
-	// Position is the engine's sequence number: at least 1, below 1<<62, and
+	// Position is the engine's sequence number: at least 1, below 1<<61, and
 	// larger than that of every record before.
 	Position uint64
 	Record

@@ -112,7 +112,7 @@ func refuses(s *suite) {
 }
 
 func sheds(s *suite) {
-	s.start(&hub.Options{StreamsPerUser: 1}, nil)
+	s.start(&hub.Options{StreamsPerUser: 1, RefuseNewest: true}, nil)
 	shed := func(when string, reason hub.Reason) {
 		s.Helper()
 		c, err := s.dial(request{})
