@@ -135,13 +135,14 @@ func read(b []byte) (*Contract, error) {
 // which scans its value again.
 func checkSyntax(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // a number that no float64 holds is still JSON
 	depth, values := 0, 0
 	for {
 		token, err := d.Token()
 		switch {
 		case errors.Is(err, io.EOF) && values == 1 && depth == 0:
 			return nil
-		case errors.Is(err, io.EOF) && values == 0:
+		case errors.Is(err, io.EOF) && depth == 0:
 			return errors.New("it is empty")
 		case errors.Is(err, io.EOF):
 			return errors.New("it ends in the middle")
@@ -283,7 +284,7 @@ func (c *Contract) resolve(n *node) (resolved, error) {
 // quote makes a name from a file fit for a message: bounded, and without
 // anything that could act on a terminal.
 func quote(name string) string {
-	const most = 128
+	const most = 64
 	if len(name) > most {
 		return fmt.Sprintf("%q...", name[:most])
 	}

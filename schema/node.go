@@ -256,10 +256,10 @@ func unmarshal(b []byte, v any) error {
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s cannot be a JSON %s", quote(wrong.Field), wrong.Value)
+		return fmt.Errorf("%s cannot be a JSON %.32s", quote(wrong.Field), wrong.Value)
 	}
-	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	if name, ok := strings.CutPrefix(fmt.Sprint(err), "json: unknown field "); ok {
+		return fmt.Errorf("%.64s is not known here", name)
 	}
-	return nil
+	return err
 }
