@@ -23,8 +23,8 @@ var (
 // AIResponseChunkPayload is the payload of "ai.response.chunk".
 type AIResponseChunkPayload struct {
 	ConversationID uuid.UUID `json:"conversation_id"`
-	Chunk          string    `json:"chunk"`    // the next piece of the text
-	IsFinal        bool      `json:"is_final"` // nothing follows it in this answer
+	Chunk          string    `json:"chunk" doc:"The next piece of the text."`
+	IsFinal        bool      `json:"is_final" doc:"Whether this is the last piece of the answer."`
 }
 
 // AIToolExecutingPayload is the payload of "ai.tool.executing".

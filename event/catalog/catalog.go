@@ -34,6 +34,8 @@ package catalog
 
 import "github.com/crier-go/crier/event"
 
+//go:generate go test -run ^TestContractIsKept$ -update .
+
 // Registry holds the catalog's 29 kinds. A hub that is made with it freezes it;
 // join it with a registry of your own ([event.Join]) rather than define in it.
 var Registry event.Registry

@@ -21,25 +21,25 @@ var (
 
 // ImportStartedPayload is the payload of "import.started".
 type ImportStartedPayload struct {
-	FileName   string `json:"file_name"`   // as the user named it
-	FileFormat string `json:"file_format"` // for instance "qfx"
+	FileName   string `json:"file_name" doc:"As the user named it."`
+	FileFormat string `json:"file_format" doc:"For instance qfx."`
 }
 
 // ImportProgressPayload is the payload of "import.progress".
 type ImportProgressPayload struct {
-	FileName         string `json:"file_name"`         // as the user named it
-	ProgressPercent  int    `json:"progress_percent"`  // 0 to 100
-	RecordsProcessed int    `json:"records_processed"` // so far
+	FileName         string `json:"file_name" doc:"As the user named it."`
+	ProgressPercent  int    `json:"progress_percent" doc:"From 0 to 100."`
+	RecordsProcessed int    `json:"records_processed" doc:"Records processed so far."`
 }
 
 // ImportCompletedPayload is the payload of "import.completed".
 type ImportCompletedPayload struct {
-	FileName        string `json:"file_name"` // as the user named it
+	FileName        string `json:"file_name" doc:"As the user named it."`
 	RecordsImported int    `json:"records_imported"`
 }
 
 // ImportFailedPayload is the payload of "import.failed".
 type ImportFailedPayload struct {
-	FileName string `json:"file_name"` // as the user named it
-	Error    string `json:"error"`     // what went wrong, fit to be shown to the user
+	FileName string `json:"file_name" doc:"As the user named it."`
+	Error    string `json:"error" doc:"What went wrong, in words for the user."`
 }
