@@ -118,13 +118,13 @@ func TestNewRefuses(t *testing.T) {
 	row(typeScriptOf[big.Int], "(*big.Int).MarshalJSON")
 
 	row(typeScriptOf[int], "a zero TypeOption", schema.TypeOption{})
-	row(typeScriptOf[int], "Enum[sample.Status] has no values", schema.Enum[sample.Status]())
-	row(typeScriptOf[int], `Enum[sample.Status]: "open" is there twice`, schema.Enum(sample.Open, sample.Open))
+	row(typeScriptOf[int], "no values in Enum[sample.Status]", schema.Enum[sample.Status]())
+	row(typeScriptOf[int], `in Enum[sample.Status], "open" is there twice`, schema.Enum(sample.Open, sample.Open))
 	row(typeScriptOf[int], "is not a string in JSON", schema.Enum(time.Second))
 	row(typeScriptOf[int], "is not a string in JSON", schema.Enum[json.RawMessage](nil))
 	row(typeScriptOf[int], "string is not a type with a name of its own", schema.Enum("a"))
 	row(typeScriptOf[int], "sample.Money is described twice", schema.As[sample.Money, string](), schema.As[sample.Money, int]())
-	row(typeScriptOf[int], "As[sample.Money, sample.Money] says nothing", schema.As[sample.Money, sample.Money]())
+	row(typeScriptOf[int], "nothing is said by As[sample.Money, sample.Money]", schema.As[sample.Money, sample.Money]())
 	row(typeScriptOf[aToB], "leads to itself", schema.As[aToB, bToA](), schema.As[bToA, *aToB]())
 
 	if _, err := schema.New(nil, nil); err == nil {

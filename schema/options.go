@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -50,7 +51,7 @@ type TypeOption struct {
 func Enum[T any](values ...T) TypeOption {
 	o := TypeOption{typ: reflect.TypeFor[T]()}
 	if len(values) == 0 {
-		o.problem = fmt.Errorf("Enum[%s] has no values", o.typ)
+		o.problem = fmt.Errorf("no values in Enum[%s]", o.typ)
 		return o
 	}
 	seen := make(map[string]bool)
@@ -62,9 +63,9 @@ func Enum[T any](values ...T) TypeOption {
 		}
 		switch {
 		case err != nil || string(b) == "null":
-			o.problem = fmt.Errorf("Enum[%s]: %#v is not a string in JSON", o.typ, v)
+			o.problem = fmt.Errorf("in Enum[%s], %#v is not a string in JSON", o.typ, v)
 		case seen[s]:
-			o.problem = fmt.Errorf("Enum[%s]: %q is there twice", o.typ, s)
+			o.problem = fmt.Errorf("in Enum[%s], %q is there twice", o.typ, s)
 		}
 		seen[s] = true
 		o.enum = append(o.enum, s)
@@ -83,7 +84,7 @@ func Enum[T any](values ...T) TypeOption {
 func As[T, J any]() TypeOption {
 	o := TypeOption{typ: reflect.TypeFor[T](), as: reflect.TypeFor[J]()}
 	if o.typ == o.as {
-		o.problem = fmt.Errorf("As[%s, %s] says nothing", o.typ, o.as)
+		o.problem = fmt.Errorf("nothing is said by As[%s, %s]", o.typ, o.as)
 	}
 	return o
 }
@@ -92,7 +93,7 @@ func As[T, J any]() TypeOption {
 func (o TypeOption) apply(b *builder) error {
 	switch {
 	case o.typ == nil:
-		return fmt.Errorf("a zero TypeOption: they come from Enum and As")
+		return errors.New("a zero TypeOption: they come from Enum and As")
 	case o.problem != nil:
 		return o.problem
 	case o.typ.PkgPath() == "":

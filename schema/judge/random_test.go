@@ -142,9 +142,9 @@ func (f filler) repair(v reflect.Value) {
 			*s = sample.Open
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				f.repair(v.Field(i))
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				f.repair(field)
 			}
 		}
 	case reflect.Pointer:

@@ -2,6 +2,9 @@
 // tests here and for those in schema/judge, which need other programs.
 package sample
 
+//lint:file-ignore SA5008 the wrong tags are read as encoding/json reads them
+//lint:file-ignore U1000 the fields that nothing uses must not be read
+
 import (
 	"encoding/json"
 	"math/big"
