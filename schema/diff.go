@@ -11,8 +11,8 @@ import (
 	"github.com/crier-go/crier/event"
 )
 
-// Diff returns what changed between two contracts: first what befell the types of
-// the old one, in its order, then the types that are new.
+// Diff returns what changed between two contracts: first the changes to types of
+// before, in its order, then the types that are new in after.
 //
 // A change is breaking unless clients of either contract can read the events of
 // the other. Both directions count: a client that was loaded before a deploy

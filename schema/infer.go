@@ -15,13 +15,13 @@ import (
 
 // A builder reads Go types as encoding/json would marshal them.
 //
-// It follows reflect.Type alone. google/jsonschema-go infers schemas, too, but
-// not those of what encoding/json writes: it refuses recursive types and maps
-// with integer keys, takes []byte, json.RawMessage and uuid.UUID for arrays of
-// numbers, does not know nil maps, MarshalText, the option "string" and embedded
-// pointers, and forbids properties that it does not know, so that a new field
-// would be a break. Therefore it judges here instead: a test validates with it
-// what encoding/json writes against what this file says.
+// google/jsonschema-go infers schemas from Go types, too, but its schemas differ
+// from what encoding/json writes: it refuses recursive types and maps with integer
+// keys; it reads []byte, json.RawMessage and uuid.UUID as arrays of numbers; it
+// ignores nil maps, MarshalText, the option "string" and embedded pointers; and it
+// forbids other properties, so that every new field would be a break. The tests in
+// schema/judge use it to validate what encoding/json writes against the schemas
+// that are made here.
 type builder struct {
 	known map[reflect.Type]TypeOption
 	defs  ordered[*node]

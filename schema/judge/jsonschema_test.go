@@ -83,7 +83,7 @@ func TestJSONSchemaIsExact(t *testing.T) {
 	}
 }
 
-// Freedoms are what schemas leave open, and whether a value has used it.
+// freedoms holds what schemas leave open, and whether a value has used it.
 type freedoms map[string]bool
 
 func newFreedoms() freedoms { return make(freedoms) }
@@ -147,7 +147,7 @@ func (f freedoms) use(root, s *jsonschema.Schema, path string, v any) {
 	}
 }
 
-// The judge is awake: what is not valid is refused.
+// The validator can fail: what is not valid is refused.
 func TestJSONSchemaRefusesWrongPayloads(t *testing.T) {
 	c := contract(t, &sample.Registry, &sample.Options)
 	const ticket = `{"status":"open","was":null,"priority":"low","price":"1.00","at":[1,2],"opaque":7,"by_level":{"low":"a"}}`
@@ -172,8 +172,9 @@ func TestJSONSchemaRefusesWrongPayloads(t *testing.T) {
 	}
 }
 
-// google/jsonschema-go could infer schemas as well. This says what it makes of
-// the same types, and so why package schema does that itself.
+// google/jsonschema-go can infer schemas as well. For most samples its schema is
+// not what encoding/json writes, so package schema infers by itself. If this test
+// fails because that has changed, use the library.
 func TestInferenceOfOthersDiffers(t *testing.T) {
 	var wrong []string
 	for info := range sample.Registry.All() {

@@ -93,7 +93,7 @@ func TestAsyncAPIParserHasNoComplaint(t *testing.T) {
 	}
 }
 
-// The judge is awake.
+// The parser can fail: what is not AsyncAPI is refused.
 func TestAsyncAPIParserComplains(t *testing.T) {
 	document, err := contract(t, &sample.Registry, &sample.Options).AsyncAPI()
 	if err != nil {
