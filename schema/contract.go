@@ -198,8 +198,8 @@ func (c *Contract) check() error {
 	return nil
 }
 
-// checkNode returns what is wrong with a schema: everything else in this package
-// relies on what it checks.
+// checkNode returns what is wrong with a schema. The rest of this package relies on
+// what it checks.
 func (c *Contract) checkNode(n *node, where string) error {
 	if n == nil {
 		return fmt.Errorf("%s: it is null", where)
@@ -251,14 +251,14 @@ func (c *Contract) def(ref string) (*node, error) {
 	return n, nil
 }
 
-// A resolved node says what a value is, null aside.
+// A resolved is a node without references, and without null, which is kept apart.
 type resolved struct {
 	*node
 	name string // of the last definition on the way, if any
 	null bool   // the value may also be null
 }
 
-// resolve follows references and takes null apart from the rest.
+// resolve follows references and separates null from the rest.
 func (c *Contract) resolve(n *node) (resolved, error) {
 	r := resolved{node: n}
 	for range len(c.defs) + 1 {
@@ -281,8 +281,8 @@ func (c *Contract) resolve(n *node) (resolved, error) {
 	return resolved{}, errors.New("it refers to itself and to nothing else")
 }
 
-// quote makes a name from a file fit for a message: bounded, and without
-// anything that could act on a terminal.
+// quote returns a name from a file for use in a message. The result is bounded and
+// has no control characters.
 func quote(name string) string {
 	const most = 64
 	if len(name) > most {

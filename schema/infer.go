@@ -80,8 +80,8 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// wellKnown are the types with a MarshalJSON or MarshalText method of which the
-// result is known, and json.Number, which encoding/json knows itself.
+// wellKnown holds types whose MarshalJSON or MarshalText method writes something
+// known, and json.Number, which encoding/json treats as a special case.
 var wellKnown = map[reflect.Type]node{
 	reflect.TypeFor[time.Time]():     {Type: types{"string"}, Format: "date-time"},
 	reflect.TypeFor[uuid.UUID]():     {Type: types{"string"}, Format: "uuid"},
@@ -94,7 +94,7 @@ var wellKnown = map[reflect.Type]node{
 func (b *builder) shape(u use) (shape, error) {
 	t := u.typ
 	if o, ok := b.known[t]; ok {
-		return b.told(u, o)
+		return b.declared(u, o)
 	}
 	if t.Kind() == reflect.Pointer {
 		return b.pointer(u)
@@ -143,9 +143,9 @@ func nilable(s shape, err error) (shape, error) {
 	return s, err
 }
 
-// checkReceiver returns an error for a type whose MarshalJSON or MarshalText
-// stands on its pointer where encoding/json has only the value: it would not be
-// called, and the same type would look different in different places.
+// checkReceiver returns an error if the type declares MarshalJSON or MarshalText on
+// its pointer, and encoding/json has only the value. The method would not be
+// called, so the same type would be written differently in different places.
 func checkReceiver(u use) error {
 	t := u.typ
 	if u.addressable || t.Kind() == reflect.Interface {
@@ -165,8 +165,8 @@ func checkReceiver(u use) error {
 	return nil
 }
 
-// told reads a type of which an option tells what it is.
-func (b *builder) told(u use, o TypeOption) (shape, error) {
+// declared reads a type that Options.Types describes.
+func (b *builder) declared(u use, o TypeOption) (shape, error) {
 	if o.as == nil {
 		return b.named(u, func(use) (*node, error) {
 			return &node{Type: types{"string"}, Enum: o.enum}, nil
@@ -200,8 +200,8 @@ func (b *builder) once(t reflect.Type, read func() (shape, error)) (shape, error
 	return read()
 }
 
-// named returns a reference to the definition of a type with a name, which it
-// adds if it is not there yet, and what read returns for a type without.
+// named returns a reference to the definition of a type. It adds the definition if
+// there is none yet. For a type without a name it returns what read returns.
 func (b *builder) named(u use, read func(use) (*node, error)) (shape, error) {
 	if u.typ.Name() == "" {
 		n, err := read(u)
@@ -284,8 +284,8 @@ func isBytes(t reflect.Type) bool {
 	return t.Elem().Kind() == reflect.Uint8 && !p.Implements(jsonMarshaler) && !p.Implements(textMarshaler)
 }
 
-// integer returns the node of a kind of integers, with its bounds where a number
-// of JavaScript holds them exactly, and nil for other kinds.
+// integer returns the node of an integer kind, and nil for other kinds. It has the
+// bounds of the kind if JavaScript's numbers hold them exactly.
 func integer(k reflect.Kind) *node {
 	n := &node{Type: types{"integer"}}
 	bounds := func(low, high int64) *node {
@@ -314,7 +314,7 @@ func integer(k reflect.Kind) *node {
 	return nil
 }
 
-// nilKinds are the kinds of which encoding/json writes a nil value as null.
+// nilKinds are the kinds whose nil value encoding/json writes as null.
 var nilKinds = []reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface}
 
 func canBeNil(t reflect.Type) bool { return slices.Contains(nilKinds, t.Kind()) }
