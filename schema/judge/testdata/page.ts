@@ -3,10 +3,16 @@
 import type { AnyEvent, Category, Events, Scalars, Status } from "./events";
 
 // The part of the client that the types are for.
-interface Stream<E extends Record<string, unknown>> {
-  on<T extends keyof E & string>(type: T, f: (e: { id: string; type: T; data: E[T] }) => void): void;
+type EventMap<E> = { [T in keyof E]: unknown };
+interface EventOf<E, T extends keyof E> {
+  readonly type: T;
+  readonly id: string;
+  readonly data: E[T];
 }
-declare function connect<E extends Record<string, unknown>>(url: string, options?: { categories?: Category[] }): Stream<E>;
+interface Stream<E extends EventMap<E>> extends AsyncIterable<{ [T in keyof E]: EventOf<E, T> }[keyof E]> {
+  on<T extends keyof E & string>(type: T, f: (e: EventOf<E, T>) => void): void;
+}
+declare function connect<E extends EventMap<E>>(url: string, options?: { categories?: Category[] }): Stream<E>;
 declare function show(text: string): void;
 declare function never(value: never): never;
 
@@ -71,6 +77,11 @@ export function handle(e: AnyEvent): void {
     default:
       never(e); // wrong: there are others
   }
+}
+
+// What the client hands out fits the union.
+export async function follow(): Promise<void> {
+  for await (const e of stream) handle(e);
 }
 
 // Payloads that are made here, for instance in a test.
