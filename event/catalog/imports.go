@@ -2,12 +2,12 @@ package catalog
 
 import "github.com/crier-go/crier/event"
 
-// The import of a file: it begins with started and ends with completed or failed.
+// The import of a file. It begins with started and ends with completed or failed.
 var (
 	ImportStarted = event.Define[ImportStartedPayload](&Registry, "import", "import.started",
 		"The import of a file began.")
 
-	// ImportProgress is ephemeral: only the latest figure counts, and ImportCompleted
+	// ImportProgress is ephemeral: only the latest number counts, and ImportCompleted
 	// or ImportFailed follows.
 	ImportProgress = event.Define[ImportProgressPayload](&Registry, "import", "import.progress",
 		"The import of a file has come this far.", event.Ephemeral())

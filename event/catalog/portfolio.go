@@ -5,7 +5,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// What a user's accounts are worth.
+// The value of a user's accounts.
 var (
 	PortfolioBalanceUpdated = event.Define[PortfolioBalanceUpdatedPayload](&Registry, "portfolio", "portfolio.balance.updated",
 		"The balance of an account changed.")

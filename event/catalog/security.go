@@ -2,7 +2,7 @@ package catalog
 
 import "github.com/crier-go/crier/event"
 
-// What the user should know about the safety of their access.
+// The security of a user's access.
 var (
 	SecuritySessionNew = event.Define[SecuritySessionNewPayload](&Registry, "security", "security.session.new",
 		"A session began, perhaps on another device.")

@@ -5,8 +5,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// The synchronisation of a user's data with a provider: each begins with started
-// and ends with completed or failed.
+// The synchronisation of a user's data with a provider. Each begins with started and
+// ends with completed or failed.
 var (
 	SyncAccountsStarted = event.Define[SyncAccountsStartedPayload](&Registry, "data_sync", "sync.accounts.started",
 		"The accounts of a connection began to be synchronised.")
