@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// AsyncAPI returns an AsyncAPI 3.1 document: a channel for each transport, with
-// the application's events and the stream's own messages as this transport writes
-// them. On SSE a message's headers are the fields id and event of a block, and
-// its payload is the data; on WebSocket the payload is the whole text message.
+// AsyncAPI returns an AsyncAPI 3.1 document. It has a channel for each transport,
+// with the application's events and the stream's own messages. Over SSE, the headers
+// of a message are the fields id and event of a frame, and the payload is its data.
+// Over WebSocket, the payload is the whole text message.
 func (c *Contract) AsyncAPI() ([]byte, error) {
 	o := c.options
 	d := asyncDocument{
@@ -90,9 +90,8 @@ type asyncRef struct {
 	Ref string `json:"$ref"`
 }
 
-// asyncNode returns a schema as it is in an AsyncAPI document: definitions are
-// elsewhere, and a description beside a $ref, which AsyncAPI's dialect would
-// ignore, stands outside of it.
+// asyncNode converts a schema to AsyncAPI's dialect. Its definitions are in
+// components, and it ignores a description beside a $ref, so that is moved out.
 func asyncNode(n *node) *node {
 	if n == nil {
 		return nil

@@ -20,11 +20,11 @@ const format = 1
 // a name are definitions, which do not nest, so real files stay far below it.
 const maxDepth = 100
 
-// A Contract says what clients can rely on: for each type of event its category,
-// whether it is ephemeral, and the exact shape of its payload.
+// A Contract is what clients can rely on. For each type of event it has the
+// category, whether the type is ephemeral, and the exact form of the payload.
 //
-// [New] makes one from a registry, [Read] from a file. A Contract does not
-// change and is safe for concurrent use. The zero Contract has no events.
+// [New] makes a Contract from a registry, and [Read] from a file. A Contract is
+// immutable and safe for concurrent use. The zero Contract has no events.
 type Contract struct {
 	events  ordered[*eventType] // by type, in the registry's order
 	defs    ordered[*node]      // by name, in order of first use
@@ -47,12 +47,11 @@ type file struct {
 	Defs   ordered[*node]      `json:"$defs,omitempty"`
 }
 
-// New makes the contract of the kinds that are in r now. Nil options mean the
-// defaults.
+// New makes the contract of the kinds that r has now. Nil options mean the defaults.
 //
-// It returns an error for a payload that encoding/json cannot marshal, or would
-// not marshal as its author meant; the error names the event's type and the
-// field. See the package documentation for how Go types are read.
+// New returns an error if encoding/json cannot marshal a payload, or would not call
+// a method of it; see "How Go types are read" in the package documentation. The
+// error names the type of event and the field.
 func New(r *event.Registry, o *Options) (*Contract, error) {
 	if r == nil {
 		return nil, errors.New("schema: the registry is nil")
@@ -84,15 +83,15 @@ func New(r *event.Registry, o *Options) (*Contract, error) {
 	return c, nil
 }
 
-// MarshalJSON returns the contract as the contract file holds it: the input of
-// [Read] and of the command crier-schema. Its payloads are JSON Schema 2020-12.
+// MarshalJSON returns the content of a contract file, which [Read] and the command
+// crier-schema read. The payloads in it are in JSON Schema 2020-12.
 func (c *Contract) MarshalJSON() ([]byte, error) {
 	return marshal(file{Format: format, Events: c.events, Defs: c.defs})
 }
 
-// Read reads a contract file, as [Contract.MarshalJSON] and [Write] make it. The
-// bytes may come from anywhere: whatever is not such a file is an error that
-// says where it is wrong.
+// Read reads a contract file, which [Contract.MarshalJSON] and [Write] make. The
+// bytes may come from an untrusted source. If they are not a contract file, the
+// error says where and why.
 func Read(b []byte) (*Contract, error) {
 	c, err := read(b)
 	if err != nil {
@@ -105,8 +104,8 @@ func read(b []byte) (*Contract, error) {
 	if err := checkSyntax(b); err != nil {
 		return nil, err
 	}
-	// The format is judged first: a file of a later one would otherwise be
-	// refused for its first unknown keyword.
+	// The format is checked first, because a file of a later format would be refused
+	// for its first unknown keyword.
 	var version struct {
 		Format json.RawMessage `json:"crier_contract"`
 	}

@@ -14,19 +14,24 @@ import (
 // Diff returns what changed between two contracts: first the changes to types of
 // before, in its order, then the types that are new in after.
 //
-// A change is breaking unless clients of either contract can read the events of
-// the other. Both directions count: a client that was loaded before a deploy
-// reads new events, and one that was loaded after it reads old ones, because they
-// were retained or because another process still makes them. So these are
-// breaking: a type, or a field, that is gone; a field with another type, also one
-// that can be null now or no longer can; a new field that is always there; a
-// field that became optional or is no longer so; a type of event with another
-// category, or that is ephemeral now or no longer is. A new type of event and a
-// new optional field are not: clients ignore what they do not know.
+// A change is breaking unless clients of each contract can read the events of the
+// other. Both directions count. A client that was loaded before a deploy reads new
+// events. A client that was loaded after it reads old events, because these were
+// retained, or because another process still makes them. These changes are
+// breaking:
 //
-// Descriptions, the order of fields and the names of Go types do not count. A
-// change in a type that a payload uses in several places is reported for the
-// first.
+//   - a type of event was removed, has another category, became ephemeral, or is
+//     no longer ephemeral;
+//   - a field was removed, has another type, became nullable, or is no longer
+//     nullable;
+//   - a new field is required, a field became optional, or an optional field
+//     became required;
+//   - an enumeration gained or lost a value.
+//
+// A new type of event and a new optional field are not breaking, because clients
+// ignore what they do not know. Descriptions, the order of fields and the names of
+// Go types are not compared. If a payload uses a Go type in several places, a change
+// of that type is reported for the first place only.
 func Diff(before, after *Contract) []Change {
 	var changes []Change
 	now := after.events.index()
@@ -48,7 +53,7 @@ func Diff(before, after *Contract) []Change {
 	return changes
 }
 
-// Breaking returns those of the changes that are breaking.
+// Breaking returns the breaking ones of the changes.
 func Breaking(changes []Change) []Change {
 	var breaking []Change
 	for _, c := range changes {
@@ -59,7 +64,7 @@ func Breaking(changes []Change) []Change {
 	return breaking
 }
 
-// A ChangeKind says what kind of change a [Change] is.
+// A ChangeKind is a kind of [Change].
 type ChangeKind string
 
 // The kinds of changes.
@@ -74,7 +79,7 @@ const (
 	FieldBecameOptional ChangeKind = "field_became_optional"
 	FieldBecameRequired ChangeKind = "field_became_required"
 	FieldTypeChanged    ChangeKind = "field_type_changed"
-	EnumerationChanged  ChangeKind = "enum_changed"
+	EnumerationChanged  ChangeKind = "enum_changed" // a value was added or removed
 )
 
 // A Change is one difference between two contracts.
@@ -93,7 +98,7 @@ type Change struct {
 // Breaking reports whether the change is breaking; see [Diff].
 func (c Change) Breaking() bool { return c.Kind != TypeAdded && c.Kind != OptionalFieldAdded }
 
-// String returns a line for people to read, without "breaking".
+// String describes the change in one line. It does not say whether it is breaking.
 func (c Change) String() string {
 	where := printable(string(c.Type)) + ": "
 	switch c.Kind {

@@ -1,10 +1,9 @@
-// Package schema turns a registry of events into the contract that clients
-// compile against: TypeScript types, JSON Schema 2020-12 and AsyncAPI 3.1. It
-// also says which changes of the contract break a client.
+// Package schema generates TypeScript types, JSON Schema 2020-12 and AsyncAPI 3.1
+// from a registry of events. It also finds the changes of a registry that break
+// clients.
 //
-// An application writes the files from its own go generate. The registry of a
-// package main cannot be read by another program, so main does it itself, behind
-// a flag, with [Write]:
+// An application writes the files in its own go generate. No other program can read
+// a registry of package main, so main calls [Write] behind a flag:
 //
 //	//go:generate go run . -schema
 //
@@ -15,7 +14,7 @@
 //		Contract:   "contract.json",
 //	}, nil)
 //
-// A page then has typed events:
+// The events in a page are then typed:
 //
 //	import { connect } from "crier";
 //	import type { Events } from "./events";
@@ -23,33 +22,34 @@
 //	const stream = connect<Events>("/events");
 //	stream.on("chat.message.posted", (e) => show(e.id, e.data));
 //
-// Commit the contract file, and let CI compare it with the last release by the
-// command crier-schema, or in a test by [Diff]. [Contract.Handler] serves all
-// files at a URL.
+// Commit the contract file. Let CI compare it with the contract file of the last
+// release, with the command crier-schema or with [Diff] in a test.
+// [Contract.Handler] serves all files at a URL.
 //
 // # How Go types are read
 //
-// A contract describes what encoding/json writes. It follows the tags json,
-// with omitempty, omitzero and string, and embedded structs.
+// A contract describes exactly what encoding/json writes, including the options
+// omitempty, omitzero and string of the json tag, and embedded structs:
 //
-//   - Absent: a field with omitempty or omitzero, where the option has an effect,
-//     and a field of a struct that is embedded by pointer, may be absent. All
-//     others are always there.
-//   - Null: a pointer, slice or map can be null, because a nil one is. With
-//     omitempty or omitzero it is absent instead, and never null. Add one of the
-//     two to a slice that clients should not have to compare with null.
-//   - time.Time and uuid.UUID are strings with a format, []byte is a string in
-//     base64, and a type with a MarshalText method is a string. An integer type
-//     has the bounds of its size up to 32 bits.
-//   - An interface type, json.RawMessage, and a type with a MarshalJSON method,
-//     can be anything, unless [As] says what it is.
-//   - A string type is a string, unless [Enum] lists its values.
-//   - A map is an object with any keys, or those of an enumeration.
-//   - A type with a name is a definition. It may contain itself.
-//   - A field's tag doc:"..." is its description.
+//   - A field may be absent if it has omitempty or omitzero and the option has an
+//     effect on its type, or if its struct is embedded by pointer. All other fields
+//     are required.
+//   - A pointer, slice or map may be null, because its nil value is written as null.
+//     A nil value with omitempty or omitzero is absent instead. Use one of the two
+//     options for a slice that clients should not have to compare with null.
+//   - time.Time and uuid.UUID are strings with a format. []byte is a string in
+//     base64. A type with a MarshalText method is a string. Integer types up to 32
+//     bits have bounds.
+//   - Interface types, json.RawMessage, and types with a MarshalJSON method may have
+//     any value, unless [As] describes them.
+//   - A string type may have any string, unless [Enum] lists its values.
+//   - A map is an object whose keys are any strings, or the values of an
+//     enumeration.
+//   - A named type is a definition. It may be recursive.
+//   - The tag doc:"..." of a field is its description.
 //
-// Errors are: channels, functions and complex numbers; maps with keys that are
-// not strings, integers or text; and a method MarshalJSON or MarshalText that
-// stands on the pointer of a type of which encoding/json has only the value, so
-// that it would not be called. A payload by itself is such a value.
+// These are errors: channels, functions and complex numbers; maps whose keys are
+// not strings, integers or text; and a method MarshalJSON or MarshalText with a
+// pointer receiver, in a place where encoding/json does not call it because it has
+// no pointer to the value. A payload that is not a pointer is such a place.
 package schema

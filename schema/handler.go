@@ -16,14 +16,13 @@ import (
 //
 //	http.Handle("GET /schema/", contract.Handler())
 //
-// It answers the last segment of the path: events.ts, contract.json,
-// asyncapi.json, and for each type of event its JSON Schema, for instance
-// chat.message.posted.json. The path of a directory, with a slash at the end, is
-// a page that lists them. Answers can be cached and are revalidated with an ETag.
+// The last segment of the path is the file: events.ts, contract.json, asyncapi.json,
+// or the JSON Schema of a type, for instance chat.message.posted.json. A path that
+// ends with a slash is a page that lists the files. Clients revalidate cached
+// responses with the ETag.
 //
-// A contract tells everybody who can read it what happens in the application. Put
-// the handler behind the application's own authentication if that is not for
-// everybody.
+// A contract describes the events of the application to everyone who can read it.
+// If it is not public, put the handler behind the application's authentication.
 func (c *Contract) Handler() http.Handler {
 	h := &handler{files: make(map[string]served)}
 	add := func(name, contentType string, b []byte, err error) {
@@ -39,7 +38,7 @@ func (c *Contract) Handler() http.Handler {
 	b, err = c.AsyncAPI()
 	add("asyncapi.json", "application/vnd.aai.asyncapi+json;version=3.1.0", b, err)
 	for _, e := range c.events {
-		// A type of one segment, such as "asyncapi", must not hide these.
+		// The type "asyncapi" must not replace asyncapi.json.
 		if name := e.name + ".json"; h.files[name].body == nil {
 			b, err := c.JSONSchema(event.Type(e.name))
 			add(name, "application/schema+json", b, err)

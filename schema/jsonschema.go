@@ -8,12 +8,12 @@ import (
 	"github.com/crier-go/crier/event"
 )
 
-// JSONSchema returns the JSON Schema of a payload, of the 2020-12 draft, in one
-// document with all definitions that it needs. A type that the contract does not
-// have is an error that wraps [event.ErrUnknownType].
+// JSONSchema returns the JSON Schema (2020-12) of a type's payload. The document
+// contains all definitions that it refers to. If the contract does not have the
+// type, the error wraps [event.ErrUnknownType].
 //
-// The schema allows properties that it does not name, because an event may gain
-// some without breaking a client.
+// The schema allows additional properties, because a new optional field must not
+// break a client.
 func (c *Contract) JSONSchema(t event.Type) ([]byte, error) {
 	for _, e := range c.events {
 		if e.name == string(t) {

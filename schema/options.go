@@ -7,20 +7,22 @@ import (
 	"reflect"
 )
 
-// Options say what a registry cannot. The zero value of every field means its
+// Options has what a registry does not say. The zero value of every field means its
 // default.
 type Options struct {
-	// Types describes Go types that reflection alone cannot: see [Enum] and [As].
+	// Types describes Go types that reflection cannot describe; see [Enum] and [As].
+	// Default: none.
 	Types []TypeOption
-	// Title and Version are the application's, in the AsyncAPI document. Defaults
-	// "Events" and "1.0.0".
+
+	// The other fields are for the AsyncAPI document.
+
+	// Title and Version are those of the application. Defaults "Events" and "1.0.0".
 	Title, Version string
-	// Host is where the application is reached, for instance "app.example.com",
-	// in the AsyncAPI document. Default: the document names no server.
+	// Host is the host of the application, for instance "app.example.com". Default:
+	// the document names no server.
 	Host string
-	// SSE and WebSocket are the paths at which the application serves its
-	// streams, in the AsyncAPI document. Defaults "/events" and "/ws"; "-"
-	// leaves the transport out.
+	// SSE and WebSocket are the paths of the application's streams. "-" omits the
+	// transport. Defaults "/events" and "/ws".
 	SSE, WebSocket string
 }
 
@@ -33,7 +35,8 @@ type TypeOption struct {
 	as      reflect.Type // nil for an enum
 }
 
-// Enum lists the values of a string type, which Go's reflection cannot see:
+// Enum lists the values of a string type, because Go's reflection has no access to
+// constants:
 //
 //	type Status string
 //
@@ -44,10 +47,12 @@ type TypeOption struct {
 //
 //	schema.Enum(Open, Closed)
 //
-// The values stand in the contract as encoding/json writes them, which must be
-// strings, in the order given: a number type with a MarshalText method is good
-// as well. A value given twice, a type without a name, and no values at all are
-// errors, which [New] returns.
+// encoding/json must write the values as strings. So T may also be a number type
+// with a MarshalText method. The contract has the values in the order of the
+// arguments. List every value that is published, including the zero value if it is.
+//
+// [New] returns an error for a value that is given twice, for no values, and for a
+// type without a name.
 func Enum[T any](values ...T) TypeOption {
 	o := TypeOption{typ: reflect.TypeFor[T]()}
 	if len(values) == 0 {
@@ -73,14 +78,12 @@ func Enum[T any](values ...T) TypeOption {
 	return o
 }
 
-// As says that a T is marshalled as a J would be. Use it for types with a
-// MarshalJSON method, which can write anything, so that without As they stand in
-// the contract as values of which nothing is known:
+// As says that a T is marshalled as a J is. Use it for types with a MarshalJSON
+// method. Without it, the contract allows any value for them, because the method
+// can write anything:
 //
 //	schema.As[decimal.Decimal, string]()
 //	schema.As[geo.Point, [2]float64]()
-//
-// A J of an interface type means that a T can be any JSON value.
 func As[T, J any]() TypeOption {
 	o := TypeOption{typ: reflect.TypeFor[T](), as: reflect.TypeFor[J]()}
 	if o.typ == o.as {

@@ -19,9 +19,9 @@ type Files struct {
 	JSONSchema string // a directory, with a file for each type: "chat.message.posted.json"
 }
 
-// Write makes files from the kinds that are in r now. It is meant to be called by
-// the application itself, behind a flag that its go:generate sets, because no
-// other program can read the registry of a package main:
+// Write makes a contract of the kinds that r has now and writes it to files. Call it
+// in the application itself, behind a flag that its go:generate sets, because no
+// other program can read a registry of package main:
 //
 //	//go:generate go run . -schema
 //
@@ -29,11 +29,11 @@ type Files struct {
 //		return schema.Write(&registry, schema.Files{TypeScript: "web/src/events.ts"}, nil)
 //	}
 //
-// Relative paths are relative to the working directory, which in go generate is
-// that of the file with the directive. The directories are made if they are
-// missing. Nothing is written unless everything can be made; a file is replaced
-// at once, and not at all if it is the same already. In the directory of
-// JSONSchema, files of types that are gone are left alone.
+// Relative paths are relative to the working directory. In go generate, that is the
+// directory of the file with the directive. Write creates missing directories. It
+// writes nothing if the contract has an error. It replaces each file atomically, and
+// leaves a file alone whose content would not change. It does not remove files of
+// former types from the directory JSONSchema.
 func Write(r *event.Registry, f Files, o *Options) error {
 	c, err := New(r, o)
 	if err != nil {
@@ -81,12 +81,16 @@ func Write(r *event.Registry, f Files, o *Options) error {
 	return nil
 }
 
-// replace writes a file so that nobody ever reads half of it.
+// replace writes a file atomically.
 func replace(path string, b []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
 		return nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -96,10 +100,9 @@ func replace(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // fails once it was renamed
+	defer os.Remove(tmp.Name()) // fails after the rename
 	_, err = tmp.Write(b)
-	// CreateTemp makes files that only their owner can read.
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
 	if err != nil {
 		return err
 	}
