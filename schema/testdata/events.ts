@@ -139,18 +139,26 @@ export interface Optional {
   empty_map?: { [key: string]: number };
   empty_bytes?: string;
   empty_array: [number, number];
-  empty_struct: Pair;
+  empty_struct: EmptyPair;
   zero_struct?: Pair;
-  empty_time: string;
+  empty_time: EmptyTime;
   zero_time?: string;
   zeroer?: Zeroer | null;
   empty_any?: unknown;
   pointer_id?: string;
 }
 
+export interface EmptyPair {
+  value: Pair;
+}
+
 export interface Pair {
   A: number;
   B: number;
+}
+
+export interface EmptyTime {
+  value: string;
 }
 
 export type Zeroer = number[];

@@ -111,26 +111,32 @@ type Maps struct {
 
 // Optional has every combination of null and absent.
 type Optional struct {
-	Pointer      *string        `json:"pointer"`
-	EmptyPointer *string        `json:"empty_pointer,omitempty"`
-	ZeroPointer  *string        `json:"zero_pointer,omitzero"`
-	Twice        **string       `json:"twice,omitempty"`
-	EmptyString  string         `json:"empty_string,omitempty"`
-	EmptySlice   []string       `json:"empty_slice,omitempty"`
-	ZeroSlice    []string       `json:"zero_slice,omitzero"`
-	EmptyMap     map[string]int `json:"empty_map,omitempty"`
-	EmptyBytes   []byte         `json:"empty_bytes,omitempty"`
-	EmptyArray   [2]int         `json:"empty_array,omitempty"`  // never empty
-	EmptyStruct  Pair           `json:"empty_struct,omitempty"` // never empty
-	ZeroStruct   Pair           `json:"zero_struct,omitzero"`
-	EmptyTime    time.Time      `json:"empty_time,omitempty"` // never empty
-	ZeroTime     time.Time      `json:"zero_time,omitzero"`
-	Zeroer       Zeroer         `json:"zeroer,omitzero"`
-	EmptyAny     any            `json:"empty_any,omitempty"`
-	PointerID    *uuid.UUID     `json:"pointer_id,omitempty"`
+	Pointer      *string          `json:"pointer"`
+	EmptyPointer *string          `json:"empty_pointer,omitempty"`
+	ZeroPointer  *string          `json:"zero_pointer,omitzero"`
+	Twice        **string         `json:"twice,omitempty"`
+	EmptyString  string           `json:"empty_string,omitempty"`
+	EmptySlice   []string         `json:"empty_slice,omitempty"`
+	ZeroSlice    []string         `json:"zero_slice,omitzero"`
+	EmptyMap     map[string]int   `json:"empty_map,omitempty"`
+	EmptyBytes   []byte           `json:"empty_bytes,omitempty"`
+	EmptyArray   [2]int           `json:"empty_array,omitempty"` // never empty
+	EmptyStruct  Empty[Pair]      `json:"empty_struct"`          // required: a struct is never empty
+	ZeroStruct   Pair             `json:"zero_struct,omitzero"`
+	EmptyTime    Empty[time.Time] `json:"empty_time"` // the same
+	ZeroTime     time.Time        `json:"zero_time,omitzero"`
+	Zeroer       Zeroer           `json:"zeroer,omitzero"`
+	EmptyAny     any              `json:"empty_any,omitempty"`
+	PointerID    *uuid.UUID       `json:"pointer_id,omitempty"`
 }
 
-// Pair is a struct to embed and to omit.
+// Empty has a field with omitempty, of which the type decides whether it has an
+// effect. (go fix would remove the option from a field that is a struct.)
+type Empty[T any] struct {
+	Value T `json:"value,omitempty"`
+}
+
+// Pair is a struct to omit.
 type Pair struct {
 	A, B int
 }
