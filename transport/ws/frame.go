@@ -25,7 +25,7 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 	if id != "" {
 		size += len(`"id":"",`) + len(id)
 	}
-	dst = appendHeader(dst, websocket.TextMessage, size)
+	dst = appendHeader(dst, websocket.TextMessage, uint64(size))
 	dst = append(dst, '{')
 	if id != "" {
 		dst = append(dst, `"id":"`...)
@@ -41,7 +41,7 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 
 // appendHeader appends the header of an unmasked, unfragmented frame (RFC
 // 6455, section 5.2).
-func appendHeader(dst []byte, opcode byte, size int) []byte {
+func appendHeader(dst []byte, opcode byte, size uint64) []byte {
 	const fin = 0x80
 	dst = append(dst, fin|opcode)
 	switch {
@@ -50,7 +50,7 @@ func appendHeader(dst []byte, opcode byte, size int) []byte {
 	case size < 1<<16:
 		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(size))
 	default:
-		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(size))
+		return binary.BigEndian.AppendUint64(append(dst, 127), size)
 	}
 }
 
@@ -63,7 +63,7 @@ func isClose(frame []byte) bool {
 func appendClose(dst []byte, code int, text string) []byte {
 	const most = 123 // bytes of text (RFC 6455, section 5.5); ours are shorter
 	text = text[:min(len(text), most)]
-	dst = appendHeader(dst, websocket.CloseMessage, 2+len(text))
+	dst = appendHeader(dst, websocket.CloseMessage, uint64(2+len(text)))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
 	return append(dst, text...)
 }

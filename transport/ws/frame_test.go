@@ -8,7 +8,7 @@ import (
 
 // The bytes of RFC 6455, section 5.2: lengths in their shortest form.
 func TestAppendHeader(t *testing.T) {
-	for size, want := range map[int]string{
+	for size, want := range map[uint64]string{
 		0:       "8100",
 		1:       "8101",
 		125:     "817d",
