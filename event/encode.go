@@ -21,15 +21,20 @@ import (
 //	event: chat.message.posted
 //	data: {"from":"ada","text":"hello"}
 //
-// and the blank line that ends it. Where dst has room, nothing is allocated.
+// and the blank line that ends it. An [Ephemeral] event has no id line: it is
+// never replayed, so its id must not become the id that a client resumes from.
+// Where dst has room, nothing is allocated.
 func (e *Event) AppendSSE(dst []byte) []byte {
 	// Nothing is checked here: a type that is defined and data that New or
 	// Decode accepted hold neither line ends nor invalid UTF-8.
 	name := e.Type()
 	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+36+len(name)+len(e.data))
-	dst = append(dst, "id: "...)
-	dst = appendUUID(dst, e.id)
-	dst = append(dst, "\nevent: "...)
+	if !e.Ephemeral() {
+		dst = append(dst, "id: "...)
+		dst = appendUUID(dst, e.id)
+		dst = append(dst, '\n')
+	}
+	dst = append(dst, "event: "...)
 	dst = append(dst, name...)
 	dst = append(dst, "\ndata: "...)
 	dst = append(dst, e.data...)

@@ -60,7 +60,8 @@ type KindOption struct{ apply func(*Info) }
 // Ephemeral marks a kind whose events matter only while they are fresh: typing,
 // progress, the pieces of a text that is complete elsewhere later. They reach
 // whoever listens, are never replayed to a client that comes back, and push
-// nothing out of what is retained for replay.
+// nothing out of what is retained for replay. A client does not see their ids,
+// so the last id that it has always names an event that can be replayed from.
 func Ephemeral() KindOption {
 	return KindOption{func(i *Info) { i.Ephemeral = true }}
 }

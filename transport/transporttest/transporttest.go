@@ -51,7 +51,7 @@ type Transport struct {
 }
 
 // A Frame is one message as a client sees it: an event, or one of the stream's
-// own. ID is empty if it has none.
+// own. ID is empty if it has none, as an ephemeral event.
 type Frame struct {
 	ID    string
 	Event string
@@ -113,6 +113,7 @@ var checks = []struct {
 	{"opens with a cursor", opensWithCursor},
 	{"delivers events in order", deliversInOrder},
 	{"delivers a large event whole", deliversLargeEvent},
+	{"sends no id with an ephemeral event", ephemeralHasNoID},
 	{"resumes from an event", resumesFromEvent},
 	{"resumes from a cursor", resumesFromCursor},
 	{"loses nothing when cut anywhere", losesNothingWhenCut},

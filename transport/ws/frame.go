@@ -13,8 +13,11 @@ import (
 // encoding is how a message looks on this transport. Frames from a server are
 // not masked (RFC 6455, section 5.1), so the same bytes serve every client.
 var encoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
-	id := m.ID()
-	return appendMessage(dst, id.String(), string(m.Type()), m.Data())
+	id := ""
+	if e := m.Event(); e == nil || !e.Ephemeral() { // an ephemeral event has no id on the wire
+		id = m.ID().String()
+	}
+	return appendMessage(dst, id, string(m.Type()), m.Data())
 })
 
 // appendMessage appends {"id":...,"event":...,"data":...} as one text frame.

@@ -38,6 +38,10 @@ func TestGolden(t *testing.T) {
 				`text {"id":"EVENT","event":"note.added","data":"a"}` + "\n" +
 				`text {"id":"EVENT","event":"alert.raised","data":"b"}` + "\n",
 		},
+		"ephemeral": { // has no id: a client must not resume from it
+			during: func(f *fixture.Fixture, _ *raw) { f.Ephemeral("a") },
+			want:   opening + `text {"event":"note.typed","data":"a"}` + "\n",
+		},
 		"heartbeat": {
 			o:      transport.Options{Heartbeat: time.Minute},
 			during: func(*fixture.Fixture, *raw) { time.Sleep(time.Minute) },
