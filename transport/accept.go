@@ -115,34 +115,28 @@ func userAgent(r *http.Request) string {
 	return strings.Clone(ua[:min(len(ua), most)])
 }
 
-// lastEventID returns where the client wants to resume: the header that an
-// EventSource sends when it reconnects, or, since nobody can set headers on a
-// first connection or a WebSocket, the query. The hub treats it as hostile.
-func lastEventID(r *http.Request) string {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		return id
-	}
-	q := r.URL.Query()
-	if id := q.Get("last_event_id"); id != "" {
-		return id
-	}
-	return q.Get("lastEventId")
-}
-
 // filter reads the categories that a client wants: ?categories=a,b and
 // ?categories=a&categories=b both; none at all means all.
 func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
-	values, ok := r.URL.Query()["categories"]
-	if !ok {
+	values, ok := queryValues(r, "categories")
+	switch {
+	case tooLong(values):
+		return hub.Filter{}, tooManyCategories(a.hub)
+	case !ok:
+		return hub.Filter{}, badCategories("a malformed filter", a.hub.Registry().Categories())
+	case values == nil:
 		return hub.Everything(), nil
 	}
 	return ParseCategories(a.hub, strings.Split(strings.Join(values, ","), ","))
 }
 
 // ParseCategories turns names that came from a client into a filter. It fails
-// with a text for the client, which names the valid ones, if one is unknown or
-// if there is none.
+// if a name is unknown or empty, if there is none, or if there are more than
+// 64; the error's text is for the client and lists the valid names.
 func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
+	if len(names) > maxNames {
+		return hub.Filter{}, tooManyCategories(h)
+	}
 	valid := h.Registry().Categories()
 	var want []event.Category
 	for _, name := range names {
@@ -159,6 +153,10 @@ func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
 		return hub.Filter{}, badCategories("no category", valid)
 	}
 	return hub.Categories(want...), nil
+}
+
+func tooManyCategories(h *hub.Hub) error {
+	return badCategories(fmt.Sprintf("a filter may name at most %d categories", maxNames), h.Registry().Categories())
 }
 
 func badCategories(what string, valid []event.Category) error {
