@@ -20,6 +20,8 @@ type Acceptor struct {
 	auth    Authenticator
 	name    string
 	options *Options // resolved
+
+	refusedOrigins rateLimitedLog
 }
 
 // NewAcceptor returns an acceptor for the transport of that name ("sse"). It

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"time"
 
 	"github.com/crier-go/crier/hub"
@@ -27,8 +26,10 @@ type Options struct {
 	// those that are shed for overload over 10 to 20 times. Default 3 s.
 	Retry time.Duration
 	// AllowedOrigins are the origins of other sites' pages that may open
-	// streams with this site's cookies, as "https://app.example.com". Pages of
-	// the same origin, and clients that are no browsers, always may. Default none.
+	// streams with this site's cookies, for instance "https://app.example.com".
+	// Case and a default port make no difference; wildcards panic. Pages of the
+	// same origin and clients that are not browsers always may. A refused
+	// origin is logged, at most once a minute. Default none.
 	AllowedOrigins []string
 	// Recheck is how often the Authenticator is asked again about an open
 	// stream, with the request that opened it. If it answers ErrUnauthenticated
@@ -67,12 +68,14 @@ func (o *Options) WithDefaults() *Options {
 			*d.value = d.def
 		}
 	}
-	for _, origin := range r.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			panic(fmt.Sprintf("transport: Options.AllowedOrigins has %q; an origin is scheme://host or scheme://host:port, with nothing behind", origin))
+	origins := make([]string, len(r.AllowedOrigins))
+	for i, origin := range r.AllowedOrigins {
+		var err error
+		if origins[i], err = normalizeOrigin(origin); err != nil {
+			panic(fmt.Sprintf("transport: Options.AllowedOrigins has %q: %v", origin, err))
 		}
 	}
+	r.AllowedOrigins = origins
 	if r.Logger == nil {
 		r.Logger = slog.Default()
 	}
