@@ -47,8 +47,9 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 //
 // A request that is right, but that cannot be served now (too many streams,
 // shutting down, the authenticator failed for a reason of its own), gets a
-// stream too: one that only says so and ends. An error status would end an
-// EventSource for good.
+// stream too: one that only says so and ends, since an error status would end an
+// EventSource for good. A transport whose clients take an error status calls
+// [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	s := &Stream{options: a.options}
 	req, err := a.check(w, r)
@@ -89,6 +90,9 @@ func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// noSession is what a client reads that has none.
+const noSession = "no valid session: log in first"
+
 func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
 	if err := a.checkOrigin(w, r); err != nil {
 		return hub.Request{}, err
@@ -100,7 +104,7 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
 		return req, &refusal{status: http.StatusNoContent}
 	case errors.Is(err, ErrUnauthenticated):
-		return req, &refusal{http.StatusUnauthorized, "no valid session: log in first"}
+		return req, &refusal{http.StatusUnauthorized, noSession}
 	case err != nil:
 		return req, err
 	}

@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,25 @@ type Stream struct {
 // transports that do not begin with an HTTP request. Only Serve can run it.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	return &Stream{options: o.WithDefaults(), sub: sub}
+}
+
+// RefuseWithStatus answers a stream that was refused with an HTTP status, and
+// reports whether it was: 503 with Retry-After, or 401 if the session was
+// revoked or has expired in the meantime. It is for transports whose clients
+// come back after an error status, which an EventSource does not. Serve and
+// Start must not be called then.
+func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
+	switch s.refused {
+	case "":
+		return false
+	case hub.ReasonRevoked, hub.ReasonExpired:
+		WriteError(w, http.StatusUnauthorized, noSession)
+	default:
+		seconds := s.options.retryAfter(s.refused).Round(time.Second) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(seconds, 1))))
+		WriteError(w, http.StatusServiceUnavailable, "come back later: "+string(s.refused))
+	}
+	return true
 }
 
 // Subscription returns what the stream reads from, to change its filter. It is

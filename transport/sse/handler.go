@@ -25,11 +25,13 @@
 package sse
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/unread"
 )
 
 // Options are the transport's options and those of SSE. The zero value of
@@ -65,13 +67,20 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := unread.Begin(w, r)
+	hijacked := false
+	defer func() {
+		if !hijacked {
+			body.End()
+		}
+	}()
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions:
 		h.acceptor.Preflight(w, r)
 		return
 	default:
-		w.Header().Set("Allow", "GET, HEAD")
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		transport.WriteError(w, http.StatusMethodNotAllowed, "a stream is opened with GET")
 		return
 	}
@@ -98,11 +107,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	timeout := h.acceptor.Options().WriteTimeout
 	if h.lean && r.ProtoMajor == 1 && r.ProtoMinor == 1 {
 		if c := takeOver(w, timeout); c != nil {
+			hijacked = true
 			c.serve(stream)
 			return
 		}
 	}
-	stream.Serve(r.Context(), newConn(w, r, timeout))
+	ctx := r.Context()
+	if body != nil {
+		withBody, gone := context.WithCancel(ctx)
+		defer gone()
+		body.Watch(gone)
+		ctx = withBody
+	}
+	stream.Serve(ctx, newConn(w, r, timeout))
 }
 
 func setHeaders(h http.Header) {
@@ -118,7 +135,7 @@ func setHeaders(h http.Header) {
 // section 12.5.1: the most specific range decides, and q=0 excludes.)
 func accepts(headers []string) bool {
 	header := strings.ToLower(strings.Join(headers, ","))
-	if strings.TrimSpace(header) == "" {
+	if strings.Trim(header, ", \t") == "" { // empty elements count for nothing (RFC 9110, section 5.6.1.2)
 		return true
 	}
 	specificity := map[string]int{"*/*": 1, "text/*": 2, "text/event-stream": 3}

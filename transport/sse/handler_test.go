@@ -91,7 +91,7 @@ func TestMethods(t *testing.T) {
 			if resp.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("%s: got %s, want 405", method, resp.Status)
 			}
-			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD", "Content-Type": "application/json"})
+			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD, OPTIONS", "Content-Type": "application/json"})
 		}
 		if f.Subscribed() != 0 {
 			t.Error("a stream was opened")
@@ -102,6 +102,9 @@ func TestMethods(t *testing.T) {
 func TestAccept(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"":                                  true,
+		",":                                 true,
+		" , ,, ":                            true,
+		",,text/event-stream,":              true,
 		"*/*":                               true,
 		"text/*":                            true,
 		"text/event-stream":                 true,

@@ -46,7 +46,7 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 	}
 	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
 	// Not all of w.Header(): gorilla writes the handshake's own.
-	socket, err := upgrader.Upgrade(hj, r, http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
+	socket, err := upgrader.Upgrade(hj, forGorilla(r), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
 	if err != nil {
 		return nil, err
 	}

@@ -87,11 +87,11 @@ func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration
 }
 
 // closeCode returns the code that goes with a reason (RFC 6455, section 7.4,
-// and 1013 from the IANA registry).
+// and 1012 and 1013 from the IANA registry).
 func closeCode(reason hub.Reason) int {
 	switch reason {
 	case hub.ReasonShutdown:
-		return websocket.CloseGoingAway
+		return websocket.CloseServiceRestart
 	case hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonAbusive:
 		return websocket.ClosePolicyViolation
 	case hub.ReasonOverloaded, hub.ReasonUnavailable:

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/fixture"
 	"github.com/crier-go/crier/transport/ws"
 )
@@ -109,27 +108,6 @@ func TestOnMessageContext(t *testing.T) {
 		synctest.Wait()
 		if err := client.Send("too.late", nil); err == nil {
 			t.Error("sent to a connection that is closed")
-		}
-	})
-}
-
-// A stream that was refused has a client for a moment, and no session.
-func TestMessageOfRefused(t *testing.T) {
-	called := false
-	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, _ []byte) error {
-		called = true
-		return nil
-	}}
-	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
-		f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("away") })
-		c := connect("")
-		c.send(text("x"), text(`{"categories":["notes"]}`))
-		if _, message, err := c.receive(); err != nil || !strings.Contains(message, "stream.end") {
-			t.Errorf("got %q, %v", message, err)
-		}
-		c.wantClose(1013, "unavailable")
-		if called {
-			t.Error("the application was given a message of somebody whom it does not know")
 		}
 	})
 }
