@@ -46,6 +46,7 @@ type Subscription struct {
 	gaps      uint64
 	start     start // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
+	onEnd     func()
 	expiry    *time.Timer
 
 	id         uint64
@@ -273,14 +274,37 @@ func (s *Subscription) End(reason Reason) { s.end(reason, false) }
 
 func (s *Subscription) end(reason Reason, drain bool) {
 	s.mu.Lock()
+	var onEnd func()
 	switch {
 	case s.over == "":
 		s.over, s.draining = reason, drain
+		onEnd = s.onEnd
 	case s.draining && !drain: // more urgent than a shutdown
 		s.over, s.draining = reason, false
 	}
 	s.mu.Unlock()
+	if onEnd != nil {
+		onEnd()
+	}
 	s.Wake()
+}
+
+// OnEnd sets a function that is called once, when the subscription is given a
+// reason to end: before RevokeUser or RevokeSession returns, for instance, and
+// also while Take still returns what was published before. It is called in the
+// goroutine that ends the subscription, or at once if that has happened; it
+// must return quickly. Close calls it, too. It is for who reads from the client
+// while the stream is written to.
+func (s *Subscription) OnEnd(f func()) {
+	s.mu.Lock()
+	over := s.over != ""
+	if !over {
+		s.onEnd = f
+	}
+	s.mu.Unlock()
+	if over {
+		f()
+	}
 }
 
 // OnAbort sets what unblocks a write to this stream's client. Shutdown calls
@@ -301,13 +325,17 @@ func (s *Subscription) Close() {
 		return
 	}
 	s.closed = true
+	var onEnd func()
 	if s.over == "" {
-		s.over = ReasonGone
+		s.over, onEnd = ReasonGone, s.onEnd
 	}
 	s.draining = false
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
 	s.mu.Unlock()
+	if onEnd != nil {
+		onEnd()
+	}
 	s.hub.detach(s)
 }

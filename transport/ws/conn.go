@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -17,14 +18,16 @@ import (
 // A conn is one WebSocket: the Conn that a stream writes to, and the loop that
 // reads what the client sends.
 type conn struct {
-	*wire
+	*frameConn
 	socket  *websocket.Conn // for reading
 	in      *bufio.Reader   // what socket reads from
 	stream  *transport.Stream
 	handler *handler
-	limiter limiter
-	ctx     context.Context // for OnMessage
-	cancel  context.CancelFunc
+	ctx     context.Context    // of OnMessage
+	cancel  context.CancelFunc // nil without OnMessage
+	ended   atomic.Bool        // the stream has; its client is not listened to any more
+
+	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
 }
 
 // readBuffer is what each connection has to read into: most clients say
@@ -51,15 +54,37 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 		return nil, err
 	}
 	// The context of a request ends with its handler; the values stay of use.
-	c := &conn{wire: hj.wire, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
+	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
 	if h.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
+	c.onClosed = c.closedOnce
 	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
 	socket.SetReadLimit(h.options.ReadLimit)
 	socket.SetPingHandler(c.onPing)
 	socket.SetPongHandler(c.onPong)
 	return c, nil
+}
+
+// start runs the stream and begins to read.
+func (c *conn) start(stream *transport.Stream) {
+	c.stream = stream
+	if c.cancel != nil {
+		stream.Subscription().OnEnd(func() {
+			c.ended.Store(true)
+			c.cancel()
+		})
+	}
+	stream.Start(c)
+	go c.await()
+}
+
+// closedOnce is called when nothing more can be written; it may be called again.
+func (c *conn) closedOnce() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.filterAnswered()
 }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
@@ -68,7 +93,11 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(batch[0].Frame(encoding), false)
+		err := c.write(batch[0].Frame(encoding), false)
+		if batch[0].Event() == nil && batch[0].Type() == hub.TypeFilter {
+			c.filterAnswered()
+		}
+		return err
 	}
 	return c.sendAll(batch)
 }
@@ -80,7 +109,13 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 	for _, m := range batch {
 		b.B = append(b.B, m.Frame(encoding)...)
 	}
-	return c.write(b.B, false)
+	err := c.write(b.B, false)
+	for _, m := range batch {
+		if m.Event() == nil && m.Type() == hub.TypeFilter {
+			c.filterAnswered()
+		}
+	}
+	return err
 }
 
 // Beat pings, also where there is traffic: what the kernel accepts for a
@@ -99,4 +134,7 @@ func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error 
 	return c.write(appendEnd(nil, reason, cursor, retry), true)
 }
 
-func (c *conn) Abort() { c.Conn.Close() }
+func (c *conn) Abort() {
+	c.closedOnce()
+	c.Conn.Close()
+}

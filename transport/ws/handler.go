@@ -55,15 +55,18 @@ type Options struct {
 	// other, and holds up nobody else. The text of an error that it returns is
 	// sent to the client as stream.error, and the connection stays. The data
 	// is the message as it came, up to ReadLimit bytes, not checked in any
-	// way; it may be kept. The context has the values of the request, and ends
-	// with the connection. Default: every message is answered with an error.
+	// way but that it is UTF-8; it may be kept. The context has the values of
+	// the request and ends when the stream or the connection does. No message
+	// is passed on once the stream has ended, for instance by RevokeUser.
+	// Default: every message is answered with an error.
 	OnMessage func(ctx context.Context, c *Client, data []byte) error
 	// ReadLimit is the largest message a client may send, in bytes; a larger
 	// one ends the connection with 1009. Default 64 KiB.
 	ReadLimit int64
-	// MessagesPerSecond is how many messages, pings and pongs counted, a client
-	// may send over time, and MessageBurst how many at once; whoever sends
-	// more is disconnected with 1008. Defaults 20 and 40.
+	// MessagesPerSecond is how many messages a client may send over time, and
+	// MessageBurst how many at once; one that sends more is disconnected with
+	// 1008. Pings, pongs and fragments of less than 1 KiB count as messages.
+	// Defaults 20 and 40.
 	MessagesPerSecond float64
 	MessageBurst      int
 }
@@ -129,7 +132,5 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stream.Close()
 		return
 	}
-	c.stream = stream
-	stream.Start(c)
-	go c.await()
+	c.start(stream)
 }

@@ -3,8 +3,11 @@ package ws_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +32,6 @@ func TestOnMessage(t *testing.T) {
 		for message, want := range map[string]string{
 			`hello`:                  `{"you said":"hello"}`,
 			`{"categories":"notes"}`: `{"you said":"{\"categories\":\"notes\"}"}`,
-			"\xff":                   `{"you said":"\ufffd"}`, // the application's to check; a frame in any case
 		} {
 			c.send(text(message))
 			c.want(`{"event":"echo.sent","data":` + want + `}`)
@@ -109,6 +111,113 @@ func TestOnMessageContext(t *testing.T) {
 		if err := client.Send("too.late", nil); err == nil {
 			t.Error("sent to a connection that is closed")
 		}
+	})
+}
+
+// The context ends with the connection and with the stream, also while OnMessage
+// runs and whatever else hangs.
+func TestOnMessageContextEndsMeanwhile(t *testing.T) {
+	stall := func(f *fixture.Fixture) {
+		for range 10 {
+			f.Publish(strings.Repeat("x", 10_000))
+		}
+		synctest.Wait()
+	}
+	revoke := func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }
+	for name, end := range map[string]func(f *fixture.Fixture, c *raw){
+		"the client hangs up":         func(_ *fixture.Fixture, c *raw) { c.Conn.Close() },
+		"it does, having pipelined":   func(_ *fixture.Fixture, c *raw) { c.send(text("y"), text("z")); c.Conn.Close() },
+		"it closes its half":          func(_ *fixture.Fixture, c *raw) { c.Conn.CloseWrite() },
+		"revoked":                     func(f *fixture.Fixture, _ *raw) { revoke(f) },
+		"revoked, and nothing moves":  func(f *fixture.Fixture, _ *raw) { stall(f); revoke(f) },
+		"shutdown":                    func(f *fixture.Fixture, _ *raw) { go f.Hub.Shutdown(context.Background()) },
+		"shutdown, and nothing moves": func(f *fixture.Fixture, _ *raw) { stall(f); go f.Hub.Shutdown(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var began, ended time.Time
+			calls := 0
+			done := make(chan bool)
+			o := &ws.Options{OnMessage: func(ctx context.Context, _ *ws.Client, _ []byte) error {
+				if calls++; calls == 1 {
+					<-ctx.Done()
+					ended = time.Now()
+					close(done)
+				}
+				return nil
+			}}
+			bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+				c := connect("")
+				c.want(opening)
+				c.send(text("x"))
+				time.Sleep(3 * time.Second)
+				began = time.Now()
+				end(f, c)
+				<-done
+				if took := ended.Sub(began); took > 0 {
+					t.Errorf("the context ended %v later", took)
+				}
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				if st := f.Hub.Stats(); len(st.Streams) > 0 {
+					t.Errorf("still open: %v", st.Streams)
+				}
+			})
+		})
+	}
+}
+
+// What the client sends while OnMessage runs waits for its turn, and nothing of
+// it is lost to the watch over the connection.
+func TestMessagesBehindSlowOnMessage(t *testing.T) {
+	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
+		time.Sleep(time.Minute)
+		return c.Send("done", string(data[:1]))
+	}, MessagesPerSecond: 100}
+	o.Common.Heartbeat = 25 * time.Second
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		var want []string
+		for i := range 20 {
+			c.send(text(fmt.Sprintf("%c%s", 'a'+i, strings.Repeat("x", i*20))), frame(fin|opPong, ""))
+			want = append(want, fmt.Sprintf(`{"event":"done","data":"%c"}`, 'a'+i))
+			time.Sleep(time.Second)
+		}
+		var got []string
+		messages, _ := c.answer(25 * time.Minute)
+		for _, m := range messages {
+			if strings.Contains(m, "done") {
+				got = append(got, m)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// Once a session is revoked, the application hears nothing of it any more, also
+// if the stream's writer hangs.
+func TestRevokedIsNotHeard(t *testing.T) {
+	var heard atomic.Int64
+	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { heard.Add(1); return nil }}
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		c.want(opening)
+		c.send(text("x"))
+		synctest.Wait()
+		for range 10 {
+			f.Publish(strings.Repeat("x", 10_000)) // unread: the writer hangs
+		}
+		synctest.Wait()
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
+		for range 8 {
+			c.send(text("y"))
+			time.Sleep(time.Second)
+		}
+		if n := heard.Load(); n != 1 {
+			t.Errorf("%d messages were passed on, %d of them after the revocation", n, n-1)
+		}
+		time.Sleep(10 * time.Second)
 	})
 }
 
