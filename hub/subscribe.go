@@ -162,9 +162,9 @@ func (s *Subscription) live() bool {
 
 // detach takes a closed subscription out of the hub and reports its end.
 func (h *Hub) detach(s *Subscription) {
+	defer h.leave() // also if the observer panics
 	h.release(s)
 	h.observeEnd(s)
-	h.leave()
 }
 
 // release undoes admit, but for leave.

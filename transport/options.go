@@ -12,10 +12,10 @@ import (
 // Options are what all transports have in common. The zero value of every
 // field means its default.
 type Options struct {
-	// Heartbeat is how often a connection is tried, and a client that hears
-	// nothing is told its position. Each stream jitters it by up to a fifth
-	// downwards. Keep it below the idle timeouts on the way (nginx: 60 s).
-	// Default 25 s.
+	// Heartbeat is the longest silence of a stream: after it the client is
+	// sent its position, which also shows whether the connection still works.
+	// Each stream jitters it by up to a fifth downwards. Keep it below the idle
+	// timeouts of proxies (nginx: 60 s, h2o: 30 s). Default 25 s.
 	Heartbeat time.Duration
 	// WriteTimeout is how long a write may make no progress, before the client
 	// counts as slow, or up to a third longer; on WebSocket also how long a
@@ -82,8 +82,11 @@ func (o *Options) WithDefaults() *Options {
 	return &r
 }
 
-// beat returns how long until the next heartbeat.
+// beat returns how long a stream may be silent until its next heartbeat.
 func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
+
+// shortestBeat is the least that beat returns.
+func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }
 
 // retryAfter returns how long a client should wait that is sent away for a
 // reason. Where many are sent away together, they must not come back together.

@@ -132,6 +132,7 @@ var checks = []struct {
 	{"sheds overload", sheds},
 	{"moves the cursor by heartbeats", heartbeatMovesCursor},
 	{"lets traffic stand for heartbeats", trafficStandsForHeartbeat},
+	{"is never silent for longer than a heartbeat", neverSilent},
 	{"ends when revoked", endsWhenRevoked},
 	{"ends when expired", endsWhenExpired},
 	{"ends at shutdown", endsAtShutdown},

@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 			want:   opening + `text {"id":"CURSOR","event":"stream.cursor","data":{}}` + "\nping\n",
 		},
 		"heartbeat in traffic": {
-			o: transport.Options{Heartbeat: time.Minute},
+			o: transport.Options{Heartbeat: time.Minute, WriteTimeout: time.Minute}, // the client does not answer
 			during: func(f *fixture.Fixture, _ *raw) {
 				time.Sleep(45 * time.Second)
 				f.Publish("a")
