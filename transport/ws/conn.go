@@ -94,7 +94,7 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
 		err := c.write(batch[0].Frame(encoding), false)
-		if batch[0].Event() == nil && batch[0].Type() == hub.TypeFilter {
+		if isFilter(batch[0]) {
 			c.filterAnswered()
 		}
 		return err
@@ -102,21 +102,37 @@ func (c *conn) Send(batch []*hub.Message) error {
 	return c.sendAll(batch)
 }
 
-// sendAll joins a batch. (By itself, since it takes more of the stack.)
+// sendAll joins a batch. It is a function of its own because it needs more
+// stack.
 func (c *conn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
-	for _, m := range batch {
-		b.B = append(b.B, m.Frame(encoding)...)
-	}
-	err := c.write(b.B, false)
-	for _, m := range batch {
-		if m.Event() == nil && m.Type() == hub.TypeFilter {
+	for len(batch) > 0 {
+		piece, answered := 0, false
+		b.B = b.B[:0]
+		for piece < len(batch) {
+			m := batch[piece]
+			frame := m.Frame(encoding)
+			if piece > 0 && len(b.B)+len(frame) > netwrite.PieceBytes {
+				break
+			}
+			b.B = append(b.B, frame...)
+			answered = answered || isFilter(m)
+			piece++
+		}
+		if err := c.write(b.B, false); err != nil {
+			return err // and setFilter is released by closedOnce
+		}
+		if answered {
 			c.filterAnswered()
 		}
+		batch = batch[piece:]
 	}
-	return err
+	return nil
 }
+
+// isFilter reports whether a message answers a change of filter.
+func isFilter(m *hub.Message) bool { return m.Event() == nil && m.Type() == hub.TypeFilter }
 
 // Beat pings, also where there is traffic: what the kernel accepts for a
 // client that has vanished proves nothing. The client's answer is due from
