@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 			want:   opening + `text {"event":"note.typed","data":"a"}` + "\n",
 		},
 		"heartbeat": {
-			o:      transport.Options{Heartbeat: time.Minute},
+			o:      transport.Options{Heartbeat: time.Minute, WriteTimeout: time.Minute},
 			during: func(*fixture.Fixture, *raw) { time.Sleep(time.Minute) },
 			want:   opening + `text {"id":"CURSOR","event":"stream.cursor","data":{}}` + "\nping\n",
 		},
