@@ -118,8 +118,10 @@ func publishTo(tb testing.TB, h *hub.Hub, e *event.Event, user int) {
 // wantNoGaps fails if any stream was told of lost events.
 func wantNoGaps(tb testing.TB, h *hub.Hub) {
 	tb.Helper()
-	if gaps := h.Stats().Gaps; len(gaps) > 0 {
-		tb.Fatalf("events were lost: gaps %v", gaps)
+	for reason, n := range h.Stats().Gaps {
+		if n > 0 {
+			tb.Fatalf("events were lost: %d gaps, as %s", n, reason)
+		}
 	}
 }
 
