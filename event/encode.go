@@ -21,15 +21,20 @@ import (
 //	event: chat.message.posted
 //	data: {"from":"ada","text":"hello"}
 //
-// It does not allocate if dst has enough capacity.
+// An [Ephemeral] event has no id line: it is
+// never replayed, so its id must not become the id that a client resumes from.
+// AppendSSE does not allocate if dst has enough capacity.
 func (e *Event) AppendSSE(dst []byte) []byte {
 	// Nothing needs to be checked here: defined types, and data from New or Decode,
 	// contain no line ends and no invalid UTF-8.
 	name := e.Type()
 	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+36+len(name)+len(e.data))
-	dst = append(dst, "id: "...)
-	dst = appendUUID(dst, e.id)
-	dst = append(dst, "\nevent: "...)
+	if !e.Ephemeral() {
+		dst = append(dst, "id: "...)
+		dst = appendUUID(dst, e.id)
+		dst = append(dst, '\n')
+	}
+	dst = append(dst, "event: "...)
 	dst = append(dst, name...)
 	dst = append(dst, "\ndata: "...)
 	dst = append(dst, e.data...)

@@ -156,6 +156,15 @@ func TestEventAppendSSEWritesSameFrameAsFunction(t *testing.T) {
 	}
 }
 
+// A client must not resume from an event that is never replayed.
+func TestEventAppendSSEEphemeralHasNoID(t *testing.T) {
+	e := newEvent(t, typingStarted, posted{"ada", ""})
+	const want = "event: typing.user.started\n" + `data: {"from":"ada","text":""}` + "\n\n"
+	if got := e.AppendSSE(nil); string(got) != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestAppendSSEDoesNotAllocate(t *testing.T) {
 	e := newEvent(t, messagePosted, posted{"ada", strings.Repeat("x", 150)})
 	id, name, data := e.ID().String(), string(e.Type()), []byte("one\r\ntwo\xff")
@@ -474,7 +483,11 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decoded %+v, then %+v", e, again)
 		}
 		events, other := parseSSE(e.AppendSSE(nil))
-		want := []received{{e.ID().String(), string(e.Type()), string(e.Data())}}
+		id := e.ID().String()
+		if e.Ephemeral() {
+			id = ""
+		}
+		want := []received{{id, string(e.Type()), string(e.Data())}}
 		if !reflect.DeepEqual(events, want) || other != nil {
 			t.Fatalf("its frame reads as %q and %q, want %q", events, other, want)
 		}

@@ -60,6 +60,8 @@ type KindOption struct{ apply func(*Info) }
 // or chunks of a text that a later event contains as a whole. Ephemeral events
 // reach the clients that are connected. They are not retained, so they are never
 // replayed to a client that reconnects, and they do not evict events that are.
+// A client does not see their ids, so that its last id always names an event that
+// it can resume from.
 func Ephemeral() KindOption {
 	return KindOption{func(i *Info) { i.Ephemeral = true }}
 }

@@ -18,12 +18,22 @@ func (s *Subscription) Wake() { s.reader.Wake() }
 // subscriptions themselves.
 func (s *Subscription) End(reason Reason) { s.end(reason, false) }
 
-// Over returns the reason for which the subscription has ended, or the empty
-// Reason. What was published before the end may still be there to take.
-func (s *Subscription) Over() Reason {
+// OnEnd sets a function that is called once, when the subscription is given a
+// reason to end: before RevokeUser or RevokeSession returns, for instance, and
+// while Take still returns what was published before. It is called in the
+// goroutine that ends the subscription, or at once if that has happened. It must
+// return quickly. Close calls it, too. It is for whoever reads from the client
+// while the stream is written to.
+func (s *Subscription) OnEnd(f func()) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.over
+	over := s.over != ""
+	if !over {
+		s.onEnd = f
+	}
+	s.mu.Unlock()
+	if over {
+		f()
+	}
 }
 
 // OnAbort sets what unblocks a write to this stream's client. Shutdown calls

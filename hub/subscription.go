@@ -28,6 +28,7 @@ type Subscription struct {
 	gaps      uint64
 	start     start // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
+	onEnd     func()
 	expiry    *time.Timer
 
 	id         uint64
@@ -204,13 +205,18 @@ func (s *Subscription) live() bool {
 // until now can still be taken.
 func (s *Subscription) end(reason Reason, drain bool) {
 	s.mu.Lock()
+	var onEnd func()
 	switch {
 	case s.over == "":
 		s.over, s.draining, s.until = reason, drain, s.hub.store.Head()
+		onEnd = s.onEnd
 	case s.draining && !drain: // more urgent than a shutdown
 		s.over, s.draining = reason, false
 	}
 	s.mu.Unlock()
+	if onEnd != nil {
+		onEnd()
+	}
 	s.reader.Wake()
 }
 
@@ -223,14 +229,18 @@ func (s *Subscription) Close() {
 		return
 	}
 	s.closed = true
+	var onEnd func()
 	if s.over == "" {
-		s.over = ReasonGone
+		s.over, onEnd = ReasonGone, s.onEnd
 	}
 	s.draining = false
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
 	s.mu.Unlock()
+	if onEnd != nil {
+		onEnd()
+	}
 	s.reader.Close()
 	s.hub.observeEnd(s)
 }

@@ -20,6 +20,8 @@ type Acceptor struct {
 	auth    Authenticator
 	name    string
 	options *Options // resolved
+
+	refusedOrigins rateLimitedLog
 }
 
 // NewAcceptor returns an acceptor for the transport of that name ("sse"). It
@@ -45,8 +47,9 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 //
 // A request that is right, but that cannot be served now (too many streams,
 // shutting down, the authenticator failed for a reason of its own), gets a
-// stream too: one that only says so and ends. An error status would end an
-// EventSource for good.
+// stream too: one that only says so and ends, since an error status would end an
+// EventSource for good. A transport whose clients take an error status calls
+// [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	s := &Stream{options: a.options}
 	req, err := a.check(w, r)
@@ -87,6 +90,9 @@ func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// noSession is what a client reads that has none.
+const noSession = "no valid session: log in first"
+
 func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
 	if err := a.checkOrigin(w, r); err != nil {
 		return hub.Request{}, err
@@ -98,7 +104,7 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
 		return req, &refusal{status: http.StatusNoContent}
 	case errors.Is(err, ErrUnauthenticated):
-		return req, &refusal{http.StatusUnauthorized, "no valid session: log in first"}
+		return req, &refusal{http.StatusUnauthorized, noSession}
 	case err != nil:
 		return req, err
 	}
@@ -115,34 +121,28 @@ func userAgent(r *http.Request) string {
 	return strings.Clone(ua[:min(len(ua), most)])
 }
 
-// lastEventID returns where the client wants to resume: the header that an
-// EventSource sends when it reconnects, or, since nobody can set headers on a
-// first connection or a WebSocket, the query. The hub treats it as hostile.
-func lastEventID(r *http.Request) string {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		return id
-	}
-	q := r.URL.Query()
-	if id := q.Get("last_event_id"); id != "" {
-		return id
-	}
-	return q.Get("lastEventId")
-}
-
 // filter reads the categories that a client wants: ?categories=a,b and
 // ?categories=a&categories=b both; none at all means all.
 func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
-	values, ok := r.URL.Query()["categories"]
-	if !ok {
+	values, ok := queryValues(r, "categories")
+	switch {
+	case tooLong(values):
+		return hub.Filter{}, tooManyCategories(a.hub)
+	case !ok:
+		return hub.Filter{}, badCategories("a malformed filter", a.hub.Registry().Categories())
+	case values == nil:
 		return hub.Everything(), nil
 	}
 	return ParseCategories(a.hub, strings.Split(strings.Join(values, ","), ","))
 }
 
 // ParseCategories turns names that came from a client into a filter. It fails
-// with a text for the client, which names the valid ones, if one is unknown or
-// if there is none.
+// if a name is unknown or empty, if there is none, or if there are more than
+// 64; the error's text is for the client and lists the valid names.
 func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
+	if len(names) > maxNames {
+		return hub.Filter{}, tooManyCategories(h)
+	}
 	valid := h.Registry().Categories()
 	var want []event.Category
 	for _, name := range names {
@@ -159,6 +159,10 @@ func ParseCategories(h *hub.Hub, names []string) (hub.Filter, error) {
 		return hub.Filter{}, badCategories("no category", valid)
 	}
 	return hub.Categories(want...), nil
+}
+
+func tooManyCategories(h *hub.Hub) error {
+	return badCategories(fmt.Sprintf("a filter may name at most %d categories", maxNames), h.Registry().Categories())
 }
 
 func badCategories(what string, valid []event.Category) error {

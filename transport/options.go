@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"time"
 
 	"github.com/crier-go/crier/hub"
@@ -13,10 +12,10 @@ import (
 // Options are what all transports have in common. The zero value of every
 // field means its default.
 type Options struct {
-	// Heartbeat is how often a connection is tried, and a client that hears
-	// nothing is told its position. Each stream jitters it by up to a fifth
-	// downwards. Keep it below the idle timeouts on the way (nginx: 60 s).
-	// Default 25 s.
+	// Heartbeat is the longest silence of a stream: after it the client is
+	// sent its position, which also shows whether the connection still works.
+	// Each stream jitters it by up to a fifth downwards. Keep it below the idle
+	// timeouts of proxies (nginx: 60 s, h2o: 30 s). Default 25 s.
 	Heartbeat time.Duration
 	// WriteTimeout is how long a write may make no progress, before the client
 	// counts as slow, or up to a third longer; on WebSocket also how long a
@@ -27,8 +26,10 @@ type Options struct {
 	// those that are shed for overload over 10 to 20 times. Default 3 s.
 	Retry time.Duration
 	// AllowedOrigins are the origins of other sites' pages that may open
-	// streams with this site's cookies, as "https://app.example.com". Pages of
-	// the same origin, and clients that are no browsers, always may. Default none.
+	// streams with this site's cookies, for instance "https://app.example.com".
+	// Case and a default port make no difference; wildcards panic. Pages of the
+	// same origin and clients that are not browsers always may. A refused
+	// origin is logged, at most once a minute. Default none.
 	AllowedOrigins []string
 	// Recheck is how often the Authenticator is asked again about an open
 	// stream, with the request that opened it. If it answers ErrUnauthenticated
@@ -67,20 +68,25 @@ func (o *Options) WithDefaults() *Options {
 			*d.value = d.def
 		}
 	}
-	for _, origin := range r.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			panic(fmt.Sprintf("transport: Options.AllowedOrigins has %q; an origin is scheme://host or scheme://host:port, with nothing behind", origin))
+	origins := make([]string, len(r.AllowedOrigins))
+	for i, origin := range r.AllowedOrigins {
+		var err error
+		if origins[i], err = normalizeOrigin(origin); err != nil {
+			panic(fmt.Sprintf("transport: Options.AllowedOrigins has %q: %v", origin, err))
 		}
 	}
+	r.AllowedOrigins = origins
 	if r.Logger == nil {
 		r.Logger = slog.Default()
 	}
 	return &r
 }
 
-// beat returns how long until the next heartbeat.
+// beat returns how long a stream may be silent until its next heartbeat.
 func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
+
+// shortestBeat is the least that beat returns.
+func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }
 
 // retryAfter returns how long a client should wait that is sent away for a
 // reason. Where many are sent away together, they must not come back together.

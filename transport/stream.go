@@ -3,7 +3,10 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,9 +31,9 @@ type Stream struct {
 	ready   chan struct{} // set by Serve
 	recheck *recheck      // nil: the authenticator is not asked again
 
-	due   atomic.Bool // a heartbeat is
-	gone  atomic.Bool // Serve's context is over
-	wrote bool        // since the last heartbeat; the loop's own
+	beatDue   atomic.Bool // set by the heartbeat's timer
+	gone      atomic.Bool // Serve's context is over
+	lastWrite time.Time   // when something was last written; belongs to the write loop
 
 	mu     sync.Mutex
 	closed bool
@@ -41,6 +44,25 @@ type Stream struct {
 // transports that do not begin with an HTTP request. Only Serve can run it.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	return &Stream{options: o.WithDefaults(), sub: sub}
+}
+
+// RefuseWithStatus answers a stream that was refused with an HTTP status, and
+// reports whether it was: 503 with Retry-After, or 401 if the session was
+// revoked or has expired in the meantime. It is for transports whose clients
+// come back after an error status, which an EventSource does not. Serve and
+// Start must not be called then.
+func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
+	switch s.refused {
+	case "":
+		return false
+	case hub.ReasonRevoked, hub.ReasonExpired:
+		WriteError(w, http.StatusUnauthorized, noSession)
+	default:
+		seconds := s.options.retryAfter(s.refused).Round(time.Second) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(seconds, 1))))
+		WriteError(w, http.StatusServiceUnavailable, "come back later: "+string(s.refused))
+	}
+	return true
 }
 
 // Subscription returns what the stream reads from, to change its filter. It is
@@ -67,7 +89,7 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 		s.sub.Wake()
 	})
 	defer stop()
-	for s.pump() {
+	for s.writeLoop() {
 		<-ready
 	}
 	return s.reason()
@@ -77,7 +99,7 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 // come and go with the work. The owner of the connection calls Close when it is
 // gone; before that it may call End, to have the client told why.
 func (s *Stream) Start(c Conn) {
-	s.loop = func() { s.pump() }
+	s.loop = func() { s.writeLoop() }
 	if s.open(c) {
 		go s.loop()
 	}
@@ -93,6 +115,7 @@ func (s *Stream) End(reason hub.Reason) {
 // Close releases the stream's subscription and timers, but not its connection.
 // It may be called again.
 func (s *Stream) Close() {
+	defer s.contain(nil)
 	s.mu.Lock()
 	s.closed = true
 	if s.beat != nil {
@@ -117,8 +140,25 @@ func (s *Stream) notified() {
 	}
 }
 
-// open begins the stream, and reports whether there is anything to pump.
-func (s *Stream) open(c Conn) bool {
+// contain keeps a panic of the application's (in a function of hub.Observer, for
+// instance, or in an encoding) to the stream that it happened in, whichever
+// goroutine the stream runs in. It is deferred; goesOn may be nil.
+func (s *Stream) contain(goesOn *bool) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	s.options.Logger.Error("crier: panic in a stream, which has ended", "panic", r, "stack", string(debug.Stack()))
+	if goesOn != nil {
+		*goesOn = false
+		s.sub.End(hub.ReasonGone)
+		s.conn.Abort()
+	}
+}
+
+// open begins the stream, and reports whether it goes on.
+func (s *Stream) open(c Conn) (goesOn bool) {
+	defer s.contain(&goesOn)
 	s.conn = c
 	if s.sub == nil {
 		c.End(s.refused, "", s.options.retryAfter(s.refused))
@@ -129,57 +169,72 @@ func (s *Stream) open(c Conn) bool {
 		s.fail(err)
 		return false
 	}
-	s.arm()
+	s.lastWrite = time.Now()
+	s.scheduleBeat(s.options.beat())
 	s.recheck.start(s)
 	return true
 }
 
-// pump writes until there is nothing more to write, and reports whether the
-// stream goes on. From the moment that Take has returned nothing, the
-// subscription sleeps, and another goroutine may be running the next pump: so
-// that is the last thing a pump does.
-func (s *Stream) pump() bool {
+// writeLoop writes until there is nothing more to write, and reports whether the
+// stream goes on. Once Take has returned nothing, the subscription sleeps, and
+// another goroutine may already run the next writeLoop: nothing may be touched
+// after that.
+func (s *Stream) writeLoop() (goesOn bool) {
+	defer s.contain(&goesOn)
 	buf := batches.Get().(*[]*hub.Message)
 	defer batches.Put(buf)
 	for {
 		if s.gone.Load() {
 			s.sub.End(hub.ReasonGone)
 		}
-		if s.due.Load() {
-			s.due.Store(false)
-			cursor := ""
-			if !s.wrote {
-				cursor = s.sub.Cursor()
-			}
-			s.wrote = false
-			if err := s.conn.Beat(cursor); err != nil {
+		if s.beatDue.Load() {
+			s.beatDue.Store(false)
+			if err := s.heartbeat(); err != nil {
 				return s.fail(err)
 			}
-			s.arm()
 		}
 		batch, err := s.sub.Take(*buf)
 		if err != nil {
-			s.tell(err)
+			s.sendEnd(err)
 			return false
 		}
 		if len(batch) == 0 {
 			return true
 		}
-		s.wrote = true
 		err = s.conn.Send(batch)
 		clear(batch) // the pool must not keep messages alive
 		*buf = batch
 		if err != nil {
 			return s.fail(err)
 		}
+		s.lastWrite = time.Now()
 	}
 }
 
 // batches are shared: an idle stream has none.
 var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 
-// tell says goodbye.
-func (s *Stream) tell(err error) {
+// heartbeat sends what is due. A stream that has been written to since the last
+// heartbeat needs no cursor yet; the next one is due early enough that no
+// silence is longer than Options.Heartbeat.
+func (s *Stream) heartbeat() error {
+	next, cursor := s.options.beat(), ""
+	now := time.Now()
+	if silence := now.Sub(s.lastWrite); silence < s.options.shortestBeat() {
+		next -= silence
+	} else {
+		cursor = s.sub.Cursor()
+		s.lastWrite = now
+	}
+	if err := s.conn.Beat(cursor); err != nil {
+		return err
+	}
+	s.scheduleBeat(next)
+	return nil
+}
+
+// sendEnd tells the client why the stream is over.
+func (s *Stream) sendEnd(err error) {
 	reason := hub.ReasonGone
 	errors.As(err, &reason)
 	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
@@ -214,18 +269,18 @@ func (s *Stream) abort() {
 	}
 }
 
-// arm sets the timer of the next heartbeat.
-func (s *Stream) arm() {
+// scheduleBeat makes a heartbeat due after d.
+func (s *Stream) scheduleBeat(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 	case s.beat == nil:
-		s.beat = time.AfterFunc(s.options.beat(), func() {
-			s.due.Store(true)
+		s.beat = time.AfterFunc(d, func() {
+			s.beatDue.Store(true)
 			s.sub.Wake()
 		})
 	default:
-		s.beat.Reset(s.options.beat())
+		s.beat.Reset(d)
 	}
 }

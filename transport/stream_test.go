@@ -211,6 +211,16 @@ func TestServeHeartbeats(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		cancel()
 		<-done
+		c.want("open", `send "a"`, "beat cursor", "beat cursor", "end gone")
+	})
+	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := serve(ctx, f, c, &transport.Options{Heartbeat: 10 * time.Second})
+		time.Sleep(7 * time.Second)
+		f.Publish("a")
+		time.Sleep(11 * time.Second)
+		cancel()
+		<-done
 		c.want("open", `send "a"`, "beat", "beat cursor", "end gone")
 	})
 }

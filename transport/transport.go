@@ -43,9 +43,10 @@ type Conn interface {
 	// Send writes a batch and flushes it, in one system call where the protocol
 	// allows. The slice may not be kept; the messages may.
 	Send(batch []*hub.Message) error
-	// Beat keeps the connection alive and finds out whether it still is. If
-	// cursor is not empty, nothing was sent since the last beat, and the client
-	// is to learn its new position.
+	// Beat is called at each heartbeat. If cursor is not empty, nothing was
+	// sent for most of Options.Heartbeat, and the client must be sent its new
+	// position. If it is empty, a connection that can be tested (by a ping)
+	// should be.
 	Beat(cursor string) error
 	// End tells the client why the stream is over, and how long to wait before
 	// it connects again. The cursor is empty if the stream never began.

@@ -14,6 +14,8 @@ type Server struct {
 	Wrap func(net.Conn) net.Conn // if set, stands between the server and its connections
 
 	t        testing.TB
+	mu       sync.Mutex
+	conns    []*Conn // the server's ends
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
@@ -47,6 +49,9 @@ func Serve(t testing.TB, handler http.Handler, options ...func(*Server)) *Server
 func (s *Server) Dial() *Conn {
 	client, server := Pipe()
 	s.t.Cleanup(func() { client.Close() })
+	s.mu.Lock()
+	s.conns = append(s.conns, server)
+	s.mu.Unlock()
 	accepted := net.Conn(server)
 	if s.Wrap != nil {
 		accepted = s.Wrap(server)
@@ -57,6 +62,16 @@ func (s *Server) Dial() *Conn {
 		s.t.Error("memnet: dialled a server that is closed")
 	}
 	return client
+}
+
+// Cut closes all connections at the server's end, as a process does that is
+// killed.
+func (s *Server) Cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.Close()
+	}
 }
 
 type listener struct{ *Server }

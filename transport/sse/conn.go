@@ -17,9 +17,11 @@ type conn struct {
 	timeout time.Duration
 	// http2 streams are reset by a deadline that passes while they are idle,
 	// so there it is taken back after each write.
-	http2    bool
-	headers  bool // have been set
-	deadline time.Time
+	http2       bool
+	headers     bool // have been set
+	identity    bool // keep compressors away, see write
+	deadline    time.Time
+	noDeadlines bool // the writer has none
 	// chunk is how much is written under one deadline. net/http cannot go on
 	// after one has passed, so a client that keeps writes waiting gets small
 	// chunks: then a link that moves a few bytes still makes progress.
@@ -42,12 +44,17 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(batch[0].Frame(encoding))
+		return c.write(unchunked(batch[0].Frame(encoding)))
 	}
 	b := netwrite.Get()
 	defer netwrite.Put(b)
-	b.B = appendBatch(b.B, batch)
-	return c.write(b.B)
+	for len(batch) > 0 {
+		b.B, batch = appendPiece(b.B[:0], batch)
+		if err := c.write(b.B); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *conn) Beat(cursor string) error {
@@ -69,12 +76,13 @@ func (c *conn) write(p []byte) error {
 		c.headers = true
 		setHeaders(c.w.Header())
 		if !c.http2 {
-			// No chunks, but a response that ends with its connection (RFC 9112,
-			// section 6.3): net/http knows this setting from an early draft of
-			// Server-Sent Events, and does not send it. It was measured as a
-			// twelfth of what a small write costs, and as two of three system
-			// calls of a large one.
-			c.w.Header().Set("Transfer-Encoding", "identity")
+			// The next request on the connection would inherit the deadline.
+			c.w.Header().Set("Connection", "close")
+		}
+		if c.identity && c.w.Header().Get("Content-Encoding") == "" {
+			// A compressor that waits for enough to compress, and meanwhile
+			// flushes nothing, leaves alone what has an encoding.
+			c.w.Header().Set("Content-Encoding", "identity")
 		}
 		c.w.WriteHeader(http.StatusOK)
 	}
@@ -124,8 +132,10 @@ func (c *conn) writeChunk(p []byte) error {
 // without deadlines goes on without.
 func (c *conn) setDeadline(t time.Time) error {
 	c.deadline = t
-	if err := c.rc.SetWriteDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
+	err := c.rc.SetWriteDeadline(t)
+	if errors.Is(err, http.ErrNotSupported) {
+		c.noDeadlines = true
+		return nil
 	}
-	return nil
+	return err
 }

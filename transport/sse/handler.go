@@ -8,11 +8,11 @@
 // A stream is an ordinary HTTP response: it works over HTTP/1.1 and HTTP/2,
 // through middleware that wraps the ResponseWriter (if the wrapper has an
 // Unwrap or a Flush method), under Server.WriteTimeout, and behind proxies. Over
-// HTTP/1.1 it has no chunks, and its connection is closed when it ends.
+// HTTP/1.1 it comes in chunks, so that a client can tell an end from a cut.
 //
 // # What a client reads
 //
-// Every event has its id, its type and its JSON. Beside the application's, a
+// Every event has its id (ephemeral ones have none), its type and its JSON. Beside the application's, a
 // client may listen for stream.cursor (the opening one and heartbeats; they move
 // the last event id of a client that hears nothing else), stream.gap (events
 // were lost: {"reason":"evicted"} or {"reason":"unknown"}; read the state anew)
@@ -25,11 +25,16 @@
 package sse
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/unread"
 )
 
 // Options are the transport's options and those of SSE. The zero value of
@@ -49,6 +54,7 @@ type Options struct {
 type handler struct {
 	acceptor *transport.Acceptor
 	lean     bool
+	warned   sync.Map // what warnOnce has logged
 }
 
 // NewHandler returns a handler that serves h's streams to those whom auth
@@ -65,13 +71,20 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := unread.Begin(w, r)
+	hijacked := false
+	defer func() {
+		if !hijacked {
+			body.End()
+		}
+	}()
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions:
 		h.acceptor.Preflight(w, r)
 		return
 	default:
-		w.Header().Set("Allow", "GET, HEAD")
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		transport.WriteError(w, http.StatusMethodNotAllowed, "a stream is opened with GET")
 		return
 	}
@@ -87,7 +100,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !canFlush(w) {
-		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method")
+		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method",
+			"writer", fmt.Sprintf("%T", innermost(w)))
 		transport.WriteError(w, http.StatusInternalServerError, "this server cannot stream: a ResponseWriter in the way cannot flush")
 		return
 	}
@@ -98,11 +112,28 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	timeout := h.acceptor.Options().WriteTimeout
 	if h.lean && r.ProtoMajor == 1 && r.ProtoMinor == 1 {
 		if c := takeOver(w, timeout); c != nil {
+			hijacked = true
 			c.serve(stream)
 			return
 		}
 	}
-	stream.Serve(r.Context(), newConn(w, r, timeout))
+	ctx := r.Context()
+	if body != nil {
+		withBody, gone := context.WithCancel(ctx)
+		defer gone()
+		body.Watch(gone)
+		ctx = withBody
+	}
+	c := newConn(w, r, timeout)
+	if isOpaque(w) {
+		h.warnOnce(w, "this ResponseWriter hides the one that it wraps: if streams stay silent, it keeps what is written to itself; "+
+			"give it an Unwrap method or keep it away from streams")
+		c.identity = true
+	}
+	if c.setDeadline(time.Now().Add(timeout)); c.noDeadlines {
+		h.warnOnce(w, "this ResponseWriter has no write deadlines: a stalled client holds its stream, and a shutdown, for as long as it likes")
+	}
+	stream.Serve(ctx, c)
 }
 
 func setHeaders(h http.Header) {
@@ -110,7 +141,9 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-transform") // no-transform: no compression on the way, which would buffer
 	h.Set("X-Accel-Buffering", "no")                 // nginx: pass on at once
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Del("Content-Length") // a middleware's guess
+	for _, name := range [...]string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		h.Del(name) // a middleware's guess
+	}
 }
 
 // accepts reports whether Accept headers leave room for text/event-stream.
@@ -118,7 +151,7 @@ func setHeaders(h http.Header) {
 // section 12.5.1: the most specific range decides, and q=0 excludes.)
 func accepts(headers []string) bool {
 	header := strings.ToLower(strings.Join(headers, ","))
-	if strings.TrimSpace(header) == "" {
+	if strings.Trim(header, ", \t") == "" { // empty elements count for nothing (RFC 9110, section 5.6.1.2)
 		return true
 	}
 	specificity := map[string]int{"*/*": 1, "text/*": 2, "text/event-stream": 3}
@@ -141,19 +174,4 @@ func zeroWeight(params string) bool {
 		}
 	}
 	return false
-}
-
-// canFlush reports whether http.ResponseController can flush w. Trying would
-// already send the headers.
-func canFlush(w http.ResponseWriter) bool {
-	for {
-		switch u := w.(type) {
-		case http.Flusher, interface{ FlushError() error }:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = u.Unwrap()
-		default:
-			return false
-		}
-	}
 }

@@ -91,7 +91,7 @@ func TestMethods(t *testing.T) {
 			if resp.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("%s: got %s, want 405", method, resp.Status)
 			}
-			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD", "Content-Type": "application/json"})
+			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD, OPTIONS", "Content-Type": "application/json"})
 		}
 		if f.Subscribed() != 0 {
 			t.Error("a stream was opened")
@@ -102,6 +102,9 @@ func TestMethods(t *testing.T) {
 func TestAccept(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"":                                  true,
+		",":                                 true,
+		" , ,, ":                            true,
+		",,text/event-stream,":              true,
 		"*/*":                               true,
 		"text/*":                            true,
 		"text/event-stream":                 true,
@@ -154,6 +157,8 @@ func TestMiddlewareHeaders(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			w.Header().Set("Content-Length", "5")
 			w.Header().Set("Set-Cookie", "a=b")
+			w.Header().Set("Transfer-Encoding", "gzip")
+			w.Header().Set("Trailer", "X-Sum")
 			inner.ServeHTTP(w, r)
 		}), fixture.Request("/"))
 		checkHeaders(t, resp.Header, streamHeaders)
@@ -164,7 +169,8 @@ func TestMiddlewareHeaders(t *testing.T) {
 	})
 }
 
-// A response without a length ends with its connection, and says so.
+// The head says that chunks follow, and that the connection ends with the
+// stream.
 func TestLeanHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -181,10 +187,97 @@ func TestLeanHead(t *testing.T) {
 			"Connection: close\r\n" +
 			"Content-Type: text/event-stream\r\n" +
 			"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n" +
+			"Transfer-Encoding: chunked\r\n" +
 			"X-Accel-Buffering: no\r\n" +
-			"X-Content-Type-Options: nosniff\r\n\r\n"
+			"X-Content-Type-Options: nosniff\r\n\r\n" +
+			"54\r\n" // the first chunk
 		if head, _, _ := strings.Cut(string(buf[:n]), "retry"); head != want {
 			t.Errorf("got\n%s\nwant\n%s", head, want)
+		}
+	})
+}
+
+// A compressor that has announced itself sees nothing of a lean stream, whose
+// body is therefore not compressed.
+func TestLeanDropsContentEncoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		inner := sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})
+		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			inner.ServeHTTP(w, r)
+		}), fixture.Request("/"))
+		if got := resp.Header.Get("Content-Encoding"); got != "" {
+			t.Errorf("Content-Encoding: %s", got)
+		}
+		if frame, err := readFrame(bufio.NewReader(resp.Body)); err != nil || frame.Event != "stream.cursor" {
+			t.Errorf("got %v, %v", frame, err)
+		}
+	})
+}
+
+// A lazyCompressor keeps what is written until it is much, and does not flush
+// before, unless the response has an encoding already: as NYTimes/gziphandler
+// and CAFxX/httpcompression do.
+type lazyCompressor struct {
+	w    http.ResponseWriter
+	kept []byte
+}
+
+func (l *lazyCompressor) Header() http.Header    { return l.w.Header() }
+func (l *lazyCompressor) WriteHeader(status int) {}
+func (l *lazyCompressor) Flush() {
+	if l.kept == nil {
+		l.w.(http.Flusher).Flush()
+	}
+}
+func (l *lazyCompressor) Write(p []byte) (int, error) {
+	if l.Header().Get("Content-Encoding") != "" {
+		return l.w.Write(p)
+	}
+	l.kept = append(l.kept, p...)
+	return len(p), nil
+}
+
+// A wrapper that hides what it wraps may flush nothing. It is named in the log,
+// once, and told that there is nothing to compress.
+func TestOpaqueWriter(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		inner := handler(transport.Options{})
+		compressed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(unwrapped{&lazyCompressor{w: w}}, r)
+		})
+		for range 3 {
+			_, resp := ask(t, compressed, fixture.Request("/"))
+			if frame, err := readFrame(bufio.NewReader(resp.Body)); err != nil || frame.Event != "stream.cursor" {
+				t.Errorf("got %v, %v", frame, err)
+			}
+		}
+		for _, want := range []string{"hides the one", "no write deadlines"} {
+			if log := f.Log.String(); strings.Count(log, want) != 1 || !strings.Contains(log, "*sse_test.lazyCompressor") {
+				t.Errorf("logged: %s", log)
+			}
+		}
+	})
+}
+
+// A wrapper whose Flush panics because it wraps what cannot flush, as echo's
+// does around http.TimeoutHandler, is found out before the stream begins.
+type panickingFlush struct{ unwrapped }
+
+func (p panickingFlush) Flush() { panic("response writer flushing is not supported") }
+
+func TestFlushThatPanicsIsFoundOut(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		inner := handler(transport.Options{})
+		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(panickingFlush{unwrapped{mute{w}}}, r)
+		}), fixture.Request("/"))
+		if resp.StatusCode != http.StatusInternalServerError || f.Subscribed() != 0 {
+			t.Errorf("got %s, want 500", resp.Status)
+		}
+		if !strings.Contains(f.Log.String(), "sse_test.mute") {
+			t.Errorf("the log does not name the wrapper: %s", f.Log.String())
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // A leanConn writes a stream straight to a connection that was taken over from
-// net/http. The response has no length and no chunks: it ends when the
-// connection does (RFC 9112, section 6.3).
+// net/http. Each write is one chunk (RFC 9112, section 7.1), so that a client can
+// tell the end of the stream from a connection that broke.
 type leanConn struct {
 	net  net.Conn
 	out  netwrite.Writer
@@ -31,9 +31,12 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	head.WriteString("HTTP/1.1 200 OK\r\n")
 	h := w.Header().Clone()
 	setHeaders(h)
+	h.Set("Transfer-Encoding", "chunked")
 	h.Set("Connection", "close")
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	h.Del("Transfer-Encoding")
+	for _, name := range [...]string{"Content-Encoding", "Upgrade", "Keep-Alive"} {
+		h.Del(name) // of middleware that would encode the body, and others that do not hold here
+	}
 	h.Write(&head)
 	head.WriteString("\r\n")
 	buf.Writer.Reset(nil) // let go of net/http's buffers
@@ -69,11 +72,17 @@ func (c *leanConn) Open(cursor string, retry time.Duration) error {
 	return c.first(func(dst []byte) []byte { return appendOpening(dst, cursor, retry) })
 }
 
-// first writes the head and what comes first, in one write.
+// first writes the head and the first chunk, in one write.
 func (c *leanConn) first(frame func([]byte) []byte) error {
-	p := frame(c.head)
+	p := chunk(c.head, frame)
 	c.head = nil
 	return c.write(p)
+}
+
+// chunk appends a chunk to dst.
+func chunk(dst []byte, frame func([]byte) []byte) []byte {
+	start := len(dst)
+	return closeChunk(frame(append(dst, chunkRoom...)), start)
 }
 
 func (c *leanConn) write(p []byte) error { return c.out.Write(p, time.Now()) }
@@ -85,24 +94,32 @@ func (c *leanConn) Send(batch []*hub.Message) error {
 	return c.sendAll(batch)
 }
 
-// sendAll joins a batch. (By itself, since it takes more of the stack.)
+// sendAll joins a batch. It is a function of its own because it needs more
+// stack.
 func (c *leanConn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
-	b.B = appendBatch(b.B, batch)
-	return c.write(b.B)
+	for len(batch) > 0 {
+		b.B, batch = appendPiece(append(b.B[:0], chunkRoom...), batch)
+		b.B = closeChunk(b.B, 0)
+		if err := c.write(b.B); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *leanConn) Beat(cursor string) error {
 	if cursor == "" {
 		return nil
 	}
-	return c.write(appendBeat(nil, cursor))
+	return c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
 }
 
 // End also stops reading, upon which serve closes the connection.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	err := c.first(func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
+	p := chunk(c.head, func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
+	err := c.write(append(p, lastChunk...))
 	if tcp, ok := c.net.(interface{ CloseWrite() error }); ok {
 		tcp.CloseWrite() // the client reads to the end before it notices
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,30 +95,81 @@ func TestServerTimeouts(t *testing.T) {
 	})
 }
 
-// Over HTTP/1.1 the response comes without chunks and ends with its connection,
-// also for a client that would keep that open.
-func TestEndsWithItsConnection(t *testing.T) {
+// Over HTTP/1.1 the stream comes in chunks, so that a client can tell its end,
+// which also ends the connection, from a connection that broke.
+func TestEndIsToldFromCut(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		for name, c := range map[string]struct {
+			end  func(server *memnet.Server)
+			want error
+		}{
+			"ended": {func(*memnet.Server) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }, nil},
+			"cut":   {func(s *memnet.Server) { s.Cut() }, io.ErrUnexpectedEOF},
+		} {
+			server := memnet.Serve(t, handler(transport.Options{}))
+			conn := server.Dial()
+			r := fixture.Request("/")
+			fixture.Send(t, conn, r)
+			reader := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(reader, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !resp.Close || len(resp.TransferEncoding) != 1 || resp.TransferEncoding[0] != "chunked" {
+				t.Errorf("close %v, transfer encoding %q", resp.Close, resp.TransferEncoding)
+			}
+			synctest.Wait()
+			c.end(server)
+			b, err := io.ReadAll(resp.Body)
+			if err != c.want || c.want == nil && !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
+				t.Fatalf("%s: got %q, %v; want %v", name, b, err, c.want)
+			}
+			if _, err := reader.ReadByte(); err != io.EOF {
+				t.Errorf("%s: after the stream: %v", name, err)
+			}
+			time.Sleep(2 * time.Second) // what is authenticated from here on was not revoked
+		}
+	})
+}
+
+// What a lean stream joins into one write is one chunk.
+func TestLeanBatchIsOneChunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
-		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, nil)).Dial()
-		r := fixture.Request("/")
-		fixture.Send(t, conn, r)
-		reader := bufio.NewReader(conn)
-		resp, err := http.ReadResponse(reader, r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !resp.Close || len(resp.TransferEncoding) > 0 || len(resp.Header["Transfer-Encoding"]) > 0 {
-			t.Errorf("close %v, transfer encoding %q, headers %v", resp.Close, resp.TransferEncoding, resp.Header)
-		}
+		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+		fixture.Send(t, conn, fixture.Request("/"))
 		synctest.Wait()
-		f.Hub.RevokeUser(context.Background(), fixture.Alice)
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
-			t.Fatalf("got %q, %v", b, err)
+		first := make([]byte, 64<<10)
+		n, _ := conn.Read(first) // the head and the opening
+		for range 9 {            // the first is written by itself, the others while that hangs
+			f.Publish(strings.Repeat("x", memnet.Capacity-n))
+			for range 5 {
+				f.Publish("a")
+			}
 		}
-		if _, err := reader.ReadByte(); err != io.EOF {
-			t.Errorf("after the stream: %v", err)
+		time.Sleep(time.Second)
+		var all []byte
+		buf := make([]byte, 64<<10)
+		for {
+			conn.SetReadDeadline(time.Now().Add(time.Second))
+			n, err := conn.Read(buf)
+			if err != nil {
+				break
+			}
+			all = append(all, buf[:n]...)
+		}
+		chunks := 0
+		for len(all) > 0 {
+			size, rest, _ := strings.Cut(string(all), "\r\n")
+			n, err := strconv.ParseInt(size, 16, 64)
+			if err != nil {
+				t.Fatalf("not a chunk: %.40q", all)
+			}
+			all = []byte(rest[n+2:])
+			chunks++
+		}
+		if chunks < 2 || chunks > 20 {
+			t.Errorf("54 events came in %d chunks", chunks)
 		}
 	})
 }

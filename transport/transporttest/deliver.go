@@ -48,6 +48,15 @@ func deliversLargeEvent(s *suite) {
 	c.want("of an event of 900 kB", fmt.Sprintf("%.40s", large), "small")
 }
 
+func ephemeralHasNoID(s *suite) {
+	s.start(nil, nil)
+	c := s.open(request{})
+	s.publish("retained")
+	s.send(s.draft, alice, "ephemeral", s.hub.Publish)
+	s.publish("behind it")
+	c.want("of an ephemeral event between two others", "retained", "ephemeral", "behind it")
+}
+
 func resumesFromEvent(s *suite) {
 	s.start(nil, nil)
 	c := s.open(request{})

@@ -34,6 +34,7 @@ type suite struct {
 	tr Transport
 
 	note, alert event.Kind[string]
+	draft       event.Kind[string] // ephemeral
 	hub         *hub.Hub
 	server      *memnet.Server
 	auth        transport.Authenticator // called for each request; may be changed before one
@@ -46,6 +47,7 @@ func (s *suite) start(ho *hub.Options, o *transport.Options) {
 	var registry event.Registry
 	s.note = event.Define[string](&registry, "notes", "note.added", "A note.")
 	s.alert = event.Define[string](&registry, "alerts", "alert.raised", "An alert.")
+	s.draft = event.Define[string](&registry, "notes", "note.typed", "Somebody types a note.", event.Ephemeral())
 	if o == nil {
 		o = &transport.Options{Heartbeat: time.Hour} // out of the way of most checks
 	}
@@ -239,6 +241,10 @@ func (c *client) checkEvent(f Frame) {
 	switch e := c.published[text]; {
 	case e == nil:
 		c.Fatalf("an event arrived that was never published: %.100v", f)
+	case e.Ephemeral() && f.ID != "":
+		c.Fatalf("an ephemeral event must have no id, since a client that resumed from it would find nothing; got %s", f.ID)
+	case e.Ephemeral() && f.Event == string(e.Type()) && string(f.Data) == string(e.Data()):
+		// as it must be
 	case f.ID != e.ID().String() || f.Event != string(e.Type()) || string(f.Data) != string(e.Data()):
 		c.Fatalf("an event was changed on the way: published id %s, type %s, data %.100s; arrived %s, %s, %.100s",
 			e.ID(), e.Type(), e.Data(), f.ID, f.Event, f.Data)

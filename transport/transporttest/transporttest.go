@@ -32,8 +32,8 @@ import (
 	"github.com/crier-go/crier/transport"
 )
 
-// A Transport is what Run tests: a server's half and a client's. Both fields
-// are required.
+// A Transport is what Run tests: a server's half and a client's. Handler and
+// Open are required.
 type Transport struct {
 	// Handler makes the handler under test. It is to use a
 	// [transport.Acceptor] for the request, or do all that one does.
@@ -48,10 +48,15 @@ type Transport struct {
 	// The client must read from conn only when the next frame is asked for,
 	// apart from what a buffer takes in: some tests want it to stall.
 	Open func(conn net.Conn, r *http.Request) (next func() (Frame, error), err error)
+	// RefusesOverload says that the handler answers a request that cannot be
+	// served now with status 503 and Retry-After, see
+	// [transport.Stream.RefuseWithStatus]. Without it, the handler must open a
+	// stream that says so and ends.
+	RefusesOverload bool
 }
 
 // A Frame is one message as a client sees it: an event, or one of the stream's
-// own. ID is empty if it has none.
+// own. ID is empty if it has none, as an ephemeral event.
 type Frame struct {
 	ID    string
 	Event string
@@ -113,6 +118,7 @@ var checks = []struct {
 	{"opens with a cursor", opensWithCursor},
 	{"delivers events in order", deliversInOrder},
 	{"delivers a large event whole", deliversLargeEvent},
+	{"sends no id with an ephemeral event", ephemeralHasNoID},
 	{"resumes from an event", resumesFromEvent},
 	{"resumes from a cursor", resumesFromCursor},
 	{"loses nothing when cut anywhere", losesNothingWhenCut},
@@ -123,9 +129,10 @@ var checks = []struct {
 	{"filters", filters},
 	{"never widens a session", neverWidens},
 	{"refuses before the stream", refuses},
-	{"sheds in the stream", sheds},
+	{"sheds overload", sheds},
 	{"moves the cursor by heartbeats", heartbeatMovesCursor},
 	{"lets traffic stand for heartbeats", trafficStandsForHeartbeat},
+	{"is never silent for longer than a heartbeat", neverSilent},
 	{"ends when revoked", endsWhenRevoked},
 	{"ends when expired", endsWhenExpired},
 	{"ends at shutdown", endsAtShutdown},

@@ -90,10 +90,16 @@ func TestNoPong(t *testing.T) {
 				client := connect("")
 				began := time.Now()
 				client.SetReadDeadline(began.Add(5 * time.Minute))
+				var last string
 				for {
-					if _, _, err := client.receive(); err != nil {
+					op, payload, err := client.receive()
+					if err != nil {
 						break
 					}
+					last = fmt.Sprintf("%x %q", op, payload)
+				}
+				if want := fmt.Sprintf("%x %q", opClose, "\x03\xf3no pong"); last != want {
+					t.Errorf("the last frame is %s, want %s", last, want)
 				}
 				synctest.Wait()
 				least, most := c.Heartbeat*4/5+10*time.Second, c.Heartbeat+11*time.Second
@@ -106,6 +112,27 @@ func TestNoPong(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Bytes that never become a message do not stand for a pong.
+func TestDripWithoutPong(t *testing.T) {
+	bubble(t, options(transport.Options{Heartbeat: 25 * time.Second}), func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		began := time.Now()
+		drip := text(strings.Repeat("x", 10_000))
+		for i := range drip {
+			if _, err := c.Write(drip[i : i+1]); err != nil {
+				break
+			}
+			if time.Sleep(2 * time.Second); time.Since(began) > 40*time.Second {
+				t.Fatal("still open after 40 s, without a pong")
+			}
+		}
+		synctest.Wait()
+		if f.Ended(hub.ReasonGone) != 1 {
+			t.Errorf("ended: %v", f.Hub.Stats().Ended)
+		}
+	})
 }
 
 // A lateWriter's writes return a little after their bytes have arrived.

@@ -126,6 +126,10 @@ func (w *Writer) goOn(rest []byte, n int, err error) error {
 	}
 }
 
+// PieceBytes is how much of a batch is joined into one write. It bounds what a
+// client that does not read holds beyond the kernel's buffers.
+const PieceBytes = 16 << 10
+
 // A Buffer joins the frames of a batch, so that they are one write. (writev
 // was measured level with joining at this frame size, and needs a slice of
 // slices per batch.)
@@ -138,7 +142,7 @@ func Get() *Buffer { return buffers.Get().(*Buffer) }
 
 // Put gives a buffer back.
 func Put(b *Buffer) {
-	if cap(b.B) > 2*chunk {
+	if cap(b.B) > 2*PieceBytes {
 		return // a huge message came through; don't keep its room
 	}
 	b.B = b.B[:0]

@@ -125,7 +125,7 @@ func TestBuffer(t *testing.T) {
 		b.B = append(b.B, make([]byte, size)...)
 		Put(b)
 	}
-	if b := Get(); cap(b.B) > 2*chunk {
+	if b := Get(); cap(b.B) > 2*PieceBytes {
 		t.Errorf("kept room for %d bytes", cap(b.B))
 	}
 }

@@ -1,0 +1,79 @@
+package ws
+
+import (
+	"bufio"
+	"errors"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+)
+
+// watchDelay is how long OnMessage runs before its connection is watched. Most
+// calls return before.
+const watchDelay = 50 * time.Millisecond
+
+// onMessage gives a message to the application. While OnMessage runs, nobody
+// else reads from the connection: so it is watched, for the context to end when
+// the client hangs up.
+func (c *conn) onMessage(data []byte) error {
+	watched := make(chan struct{})
+	watch := time.AfterFunc(watchDelay, func() {
+		defer close(watched)
+		c.watch()
+	})
+	defer func() { // also after a panic
+		if !watch.Stop() {
+			c.interrupt()
+			<-watched
+			c.endWatching()
+		}
+	}()
+	return c.handler.options.OnMessage(c.ctx, &Client{c}, data)
+}
+
+// watch reads ahead, as far as the buffer goes, until the connection breaks or
+// c.interrupt is called. What does not fit is left to the kernel; then the next
+// heartbeat's write notices that the client has gone.
+func (c *conn) watch() {
+	c.beginWatching()
+	for {
+		_, err := c.in.Peek(c.in.Buffered() + 1)
+		switch {
+		case err == nil:
+		case errors.Is(err, bufio.ErrBufferFull), c.wasInterrupted():
+			return
+		default:
+			c.cancel()
+			return
+		}
+	}
+}
+
+// setFilter changes the stream's filter, and returns once stream.filter has been
+// written or never will be.
+func (c *conn) setFilter(f hub.Filter) error {
+	answered := make(chan struct{})
+	c.mu.Lock()
+	if c.closed || c.err != nil {
+		c.mu.Unlock()
+		return nil
+	}
+	c.awaitingFilter = answered
+	c.mu.Unlock()
+	if err := c.stream.Subscription().SetFilter(f); err != nil {
+		c.filterAnswered()
+		return err
+	}
+	<-answered
+	return nil
+}
+
+// filterAnswered releases setFilter.
+func (c *conn) filterAnswered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awaitingFilter != nil {
+		close(c.awaitingFilter)
+		c.awaitingFilter = nil
+	}
+}
