@@ -42,7 +42,8 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 
 // Accept checks a request and subscribes for it. If it returns nil, the
 // request has been answered: 403 for a foreign origin, 401 without a valid
-// session, 400 for an unknown category. Whoever gets a stream must call its
+// session, 400 for an unknown category or a malformed topic, 403 for a topic that
+// the session may not follow. Whoever gets a stream must call its
 // Serve, Start or Close.
 //
 // A request that is right, but that cannot be served now (too many streams,
@@ -57,6 +58,7 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 		req.Notify = s.notified
 		s.sub, err = a.hub.Subscribe(req)
 	}
+	err = topicRefusal(err)
 	var refusal *refusal
 	var reason hub.Reason
 	switch {
@@ -109,7 +111,11 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 		return req, err
 	}
 	req.Session = session
-	req.Filter, err = a.filter(r)
+	if req.Filter, err = a.filter(r); err != nil {
+		return req, err
+	}
+	req.Context = r.Context()
+	req.Topics, err = topics(r)
 	return req, err
 }
 
@@ -124,9 +130,9 @@ func userAgent(r *http.Request) string {
 // filter reads the categories that a client wants: ?categories=a,b and
 // ?categories=a&categories=b both; none at all means all.
 func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
-	values, ok := queryValues(r, "categories")
+	values, ok := queryValues(r, "categories", categoriesLimit)
 	switch {
-	case tooLong(values):
+	case categoriesLimit.exceeds(values):
 		return hub.Filter{}, tooManyCategories(a.hub)
 	case !ok:
 		return hub.Filter{}, badCategories("a malformed filter", a.hub.Registry().Categories())

@@ -21,7 +21,8 @@
 // # What a client sends
 //
 // The Last-Event-ID header, or last_event_id in the query, resumes after that
-// id; categories=a,b in the query narrows what is heard.
+// id. In the query, categories=a,b narrows what is received, and topics=a,b
+// follows topics besides the user's own events.
 package sse
 
 import (

@@ -16,9 +16,10 @@
 //
 // # What a client sends
 //
-// last_event_id and categories in the query of the first request are as on SSE.
-// {"categories":["chat"]} changes the filter. All else goes to
-// Options.OnMessage. A member "ref" of a message that is an object comes back
+// last_event_id, categories and topics in the query of the first request are as
+// on SSE. {"categories":["chat"]} changes the filter, and {"topics":["a","b"]}
+// the topics that the stream follows, to these and no others; both may stand in
+// one message. All else goes to Options.OnMessage. A member "ref" of a message that is an object comes back
 // in the stream.error that answers it.
 //
 // # Close codes
