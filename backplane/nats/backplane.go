@@ -99,15 +99,18 @@ const probe = 2 * time.Second
 // classify returns err as the contract wants it: what may pass wraps
 // ErrUnavailable, and so does the end of ctx, with its cause.
 func (b *Backplane) classify(ctx context.Context, what string, err error) error {
-	switch api, ok := errors.AsType[*jetstream.APIError](err); {
-	case err == nil:
-		return nil
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	_, wrong := errors.AsType[*StreamError](err)
+	switch {
+	case wrong:
+		return err
+	case b.nc.IsClosed():
+		return fmt.Errorf("nats: %s: %w", what, nats.ErrConnectionClosed)
 	case errors.Is(err, hub.ErrUnavailable):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("nats: %s: %w: %w", what, hub.ErrUnavailable, context.Cause(ctx))
-	case errors.Is(err, nats.ErrConnectionClosed),
-		errors.Is(err, nats.ErrPermissionViolation),
+	case errors.Is(err, nats.ErrPermissionViolation),
 		errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
 		ok && !passing(api):
 		return fmt.Errorf("nats: %s: %w", what, err)

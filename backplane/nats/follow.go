@@ -47,7 +47,7 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func(batch [
 	status := b.nc.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer b.nc.RemoveStatusListener(status)
 	if !b.nc.IsConnected() {
-		return fmt.Errorf("nats: follow: %w: not connected", hub.ErrUnavailable)
+		return b.classify(ctx, "follow", nats.ErrDisconnected)
 	}
 
 	f := &following{b: b, last: after, begin: true, ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{})}

@@ -113,7 +113,6 @@ func (b *Backplane) create(ctx context.Context) (*jetstream.StreamInfo, error) {
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
 		Storage:     jetstream.FileStorage,
-		AllowMsgTTL: true,
 		Metadata:    map[string]string{epochKey: uuid.NewString()},
 	})
 	config.Replicas = max(b.o.Replicas, 1)
@@ -134,6 +133,7 @@ func (b *Backplane) limited(c jetstream.StreamConfig) jetstream.StreamConfig {
 		c.Replicas = b.o.Replicas
 	}
 	c.Duplicates = min(dedupWindow, c.MaxAge)
+	c.AllowMsgTTL = true
 	return c
 }
 
@@ -176,7 +176,11 @@ type StreamError struct {
 }
 
 func (e *StreamError) Error() string {
-	return fmt.Sprintf("nats: stream %s exists with settings that do not serve a backplane: %v", e.Stream, errors.Join(e.Wrong...))
+	text := fmt.Sprintf("nats: stream %s exists with settings that do not serve a backplane", e.Stream)
+	for i, err := range e.Wrong {
+		text += []string{": ", "; "}[min(i, 1)] + err.Error()
+	}
+	return text
 }
 
 // Unwrap returns the errors of the settings.
@@ -191,7 +195,7 @@ func (b *Backplane) bound(ctx context.Context, info *jetstream.StreamInfo) (*jet
 	config := b.limited(info.Config)
 	same := config.MaxAge == info.Config.MaxAge && config.MaxMsgs == info.Config.MaxMsgs &&
 		config.MaxBytes == info.Config.MaxBytes && config.Duplicates == info.Config.Duplicates &&
-		config.Replicas == info.Config.Replicas
+		config.Replicas == info.Config.Replicas && config.AllowMsgTTL == info.Config.AllowMsgTTL
 	if !applied && !same {
 		s, err := b.js.UpdateStream(ctx, config)
 		if err != nil {
