@@ -41,25 +41,29 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 	if limit := b.limit(); len(r.Data) > limit && limit > 0 {
 		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: limit}
 	}
-	ctx, cancel := b.bounded(ctx)
-	defer cancel()
 	select {
 	case b.pending <- struct{}{}:
 		defer func() { <-b.pending }()
 	case <-ctx.Done():
 		return b.classify(ctx, "publish", ctx.Err())
 	}
+	// A publish without an acknowledgement ends after Options.Timeout by
+	// itself. A context for that would cost as much as the rest of Append.
+	start := time.Now()
 	for {
 		err := b.publish(ctx, r)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, hub.ErrUnavailable) {
 			return err
+		}
+		if time.Since(start) >= b.o.Timeout {
+			return fmt.Errorf("%w: no acknowledgement for %v", err, b.o.Timeout)
 		}
 		timer := time.NewTimer(retryWait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return err
+			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
 		}
 	}
 }
@@ -112,6 +116,8 @@ func (b *Backplane) publish(ctx context.Context, r hub.Record) error {
 func (b *Backplane) refused(ctx context.Context, r hub.Record, err error) error {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	switch {
+	case errors.Is(err, nats.ErrHeadersNotSupported) && !b.nc.IsConnected():
+		err = nats.ErrDisconnected // it was never connected, so it does not know
 	case errors.Is(err, nats.ErrMaxPayload), ok && api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum:
 		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: min(b.limit(), len(r.Data)-1)}
 	case ok && api.ErrorCode == codeTTLDisabled:

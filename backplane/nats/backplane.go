@@ -85,6 +85,23 @@ func (b *Backplane) bounded(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeoutCause(ctx, b.o.Timeout, fmt.Errorf("no answer for %v", b.o.Timeout))
 }
 
+// ask makes a request of the JetStream API, which must be one that can be
+// repeated: while a cluster elects a leader, requests stay without an answer.
+func ask[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	for {
+		try, cancel := context.WithTimeout(ctx, answerTime)
+		answer, err := request(try)
+		late := try.Err() != nil
+		cancel()
+		if err == nil || !late || ctx.Err() != nil {
+			return answer, err
+		}
+	}
+}
+
+// answerTime is how long a request waits for its answer before it is repeated.
+const answerTime = 2 * time.Second
+
 // revive makes a connection reconnect that looks open but carries nothing.
 func (b *Backplane) revive() {
 	if b.nc.Status() == nats.CONNECTED && b.nc.FlushTimeout(probe) != nil && b.nc.Status() == nats.CONNECTED {

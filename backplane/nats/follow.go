@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/crier-go/crier/hub"
 )
@@ -89,13 +90,17 @@ func (f *following) open(ctx context.Context, after uint64) (jetstream.Consumer,
 	b := f.b
 	bounded, cancel := b.bounded(ctx)
 	defer cancel()
-	consumer, err := b.js.CreateConsumer(bounded, b.o.Stream, jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
+		Name:              nuid.Next(),
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       after + 1,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
 		InactiveThreshold: abandoned,
+	}
+	consumer, err := ask(bounded, func(ctx context.Context) (jetstream.Consumer, error) {
+		return b.js.CreateOrUpdateConsumer(ctx, b.o.Stream, config)
 	})
 	var info *jetstream.StreamInfo
 	if err == nil {
@@ -218,7 +223,7 @@ func (f *following) complete(ctx context.Context, batch []hub.SequencedRecord) e
 func (f *following) skip(ctx context.Context, consumer jetstream.Consumer) error {
 	bounded, cancel := f.b.bounded(ctx)
 	defer cancel()
-	info, err := consumer.Info(bounded)
+	info, err := ask(bounded, consumer.Info)
 	if err != nil {
 		return f.b.classify(bounded, "follow", err)
 	}

@@ -82,7 +82,7 @@ func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 }
 
 func (b *Backplane) info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	s, err := b.js.Stream(ctx, b.o.Stream)
+	s, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.js.Stream(ctx, b.o.Stream) })
 	if err != nil {
 		return nil, err
 	}

@@ -198,15 +198,13 @@ func leaderKilled(t *testing.T, servers []*child) {
 			}
 		})
 	}
+	nc := connect(t, urls(servers))
 	for range kills {
-		time.Sleep(time.Second) // traffic on the wall clock of other processes
-		nc := connect(t, urls(servers))
-		name := streamOf(t, nc, o).CachedInfo().Cluster.Leader
-		for _, s := range servers {
-			if s.Name == name {
-				s.restart(t)
-			}
-		}
+		leader := complete(t, nc, o, servers)
+		start := time.Now()
+		leader.restart(t)
+		complete(t, nc, o, servers)
+		t.Logf("killed %s; all replicas are current after %v", leader.Name, time.Since(start))
 	}
 	close(stop)
 	appending.Wait()
@@ -246,6 +244,40 @@ func leaderKilled(t *testing.T, servers []*child) {
 		}
 	}
 	t.Logf("%d records, %d kills of the leader, %v Follows, slowest Append %v", total, kills, follows, slowest)
+}
+
+// complete waits until all replicas of a stream are current, and returns the
+// server that leads.
+func complete(t testing.TB, nc *nats.Conn, o *backplane.Options, servers []*child) *child {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last any
+	for ctx := bounded(t); ctx.Err() == nil; {
+		request, cancel := context.WithTimeout(ctx, time.Second)
+		s, err := js.Stream(request, o.Stream)
+		cancel()
+		if last = err; err != nil {
+			continue
+		}
+		cluster := s.CachedInfo().Cluster
+		last = cluster
+		current := 0
+		for _, r := range cluster.Replicas {
+			if r.Current && !r.Offline {
+				current++
+			}
+		}
+		for _, s := range servers {
+			if s.Name == cluster.Leader && current == len(servers)-1 {
+				return s
+			}
+		}
+	}
+	t.Fatalf("the replicas of %s are not current: %+v", o.Stream, last)
+	return nil
 }
 
 // A server that loses what it had acknowledged, as by power failure, because an
