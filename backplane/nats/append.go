@@ -23,17 +23,14 @@ const (
 	codeTTLDisabled   jetstream.ErrorCode = 10166
 )
 
-// retryWait is the time between two tries of a publish.
-const retryWait = 100 * time.Millisecond
-
 // once tells the client library not to publish again by itself, for which it
 // would retain the record's data after Append has returned.
 var once = jetstream.WithRetryAttempts(0)
 
 // Append is that of [hub.Backplane]. Concurrent Appends are pipelined: none
 // waits for the acknowledgement of another. While the outcome is unclear, the
-// record is published again, until ctx ends or Options.Timeout has passed. The
-// stream drops such repetitions by the record's ID.
+// record is published again, after 2 seconds at most, and until ctx ends or
+// Options.Timeout has passed. The stream drops repetitions by the record's ID.
 func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 	if b.err != nil {
 		return b.err
@@ -41,14 +38,12 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 	if limit := b.limit(); len(r.Data) > limit && limit > 0 {
 		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: limit}
 	}
-	select {
-	case b.pending <- struct{}{}:
-		defer func() { <-b.pending }()
-	case <-ctx.Done():
-		return b.classify(ctx, "publish", ctx.Err())
+	if err := b.acquire(ctx); err != nil {
+		return err
 	}
-	// A publish without an acknowledgement ends after Options.Timeout by
-	// itself. A context for that would cost as much as the rest of Append.
+	defer func() { <-b.pending }()
+	// A publish without an acknowledgement ends after answerTime by itself. A
+	// context for that would cost more than the rest of Append.
 	start := time.Now()
 	for {
 		err := b.publish(ctx, r)
@@ -58,13 +53,26 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 		if time.Since(start) >= b.o.Timeout {
 			return fmt.Errorf("%w: no acknowledgement for %v", err, b.o.Timeout)
 		}
-		timer := time.NewTimer(retryWait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		if late := sleep(ctx, retryWait); late != nil {
+			return fmt.Errorf("%w: %w", err, late)
 		}
+	}
+}
+
+// acquire waits until fewer than Options.MaxPending records are on their way.
+func (b *Backplane) acquire(ctx context.Context) error {
+	select {
+	case b.pending <- struct{}{}:
+		return nil
+	default:
+	}
+	ctx, cancel := b.bounded(ctx)
+	defer cancel()
+	select {
+	case b.pending <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return b.classify(ctx, "publish", ctx.Err())
 	}
 }
 
@@ -85,7 +93,7 @@ func (b *Backplane) publish(ctx context.Context, r hub.Record) error {
 	if ctx.Err() != nil {
 		return b.classify(ctx, "publish", ctx.Err())
 	}
-	epoch := b.known()
+	epoch, _ := b.position()
 	m := &nats.Msg{
 		Subject: b.o.Subject,
 		Data:    r.Data,

@@ -43,7 +43,7 @@ func New(nc *nats.Conn, o *Options) *Backplane {
 	b.pending = make(chan struct{}, b.o.MaxPending)
 	b.js, b.err = jetstream.New(nc,
 		jetstream.WithPublishAsyncMaxPending(b.o.MaxPending),
-		jetstream.WithPublishAsyncTimeout(b.o.Timeout),
+		jetstream.WithPublishAsyncTimeout(min(answerTime, b.o.Timeout)),
 	)
 	switch {
 	case b.err != nil:
@@ -73,11 +73,12 @@ func (b *Backplane) note(epoch string, position uint64) {
 	}
 }
 
-// known returns the epoch that the last Tail returned.
-func (b *Backplane) known() string {
+// position returns the epoch that the last Tail returned, and the last position
+// that was seen in it.
+func (b *Backplane) position() (epoch string, seen uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.epoch
+	return b.epoch, b.seen
 }
 
 // bounded returns a context for requests, which ends after Options.Timeout.
@@ -99,7 +100,23 @@ func ask[T any](ctx context.Context, request func(context.Context) (T, error)) (
 	}
 }
 
-// answerTime is how long a request waits for its answer before it is repeated.
+// retryWait is the time between two tries.
+const retryWait = 100 * time.Millisecond
+
+// sleep waits for d, or until ctx ends, and returns its cause.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// answerTime is how long a request or a publish waits for its answer before it
+// is repeated.
 const answerTime = 2 * time.Second
 
 // revive makes a connection reconnect that looks open but carries nothing.

@@ -21,6 +21,9 @@ const (
 	heartbeat = 2 * time.Second
 	// maxBatch is how many records wait for apply, at most.
 	maxBatch = 1024
+	// unknownTries is how often Follow asks for a consumer that the server of
+	// its connection does not know, retryWait apart.
+	unknownTries = 20
 	// pulled and pulledBytes bound what a server sends ahead.
 	pulled      = 4096
 	pulledBytes = 16 << 20
@@ -51,12 +54,23 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func(batch [
 		return b.classify(ctx, "follow", nats.ErrDisconnected)
 	}
 
-	f := &following{b: b, last: after, begin: true, ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{})}
+	f := &following{b: b, last: after}
 	consumer, err := f.open(ctx, after)
 	if err != nil {
 		return err
 	}
-	err = f.run(ctx, consumer, status, apply)
+	for range unknownTries {
+		// In a cluster, the server of this connection may not have heard of the
+		// consumer yet.
+		f = f.fresh()
+		if err = f.run(ctx, consumer, status, apply); !f.begin || !errors.Is(err, nats.ErrNoResponders) {
+			break
+		}
+		if late := sleep(ctx, retryWait); late != nil {
+			err = late
+			break
+		}
+	}
 	if errors.Is(err, jetstream.ErrNoHeartbeat) {
 		b.revive()
 	}
@@ -76,12 +90,20 @@ type following struct {
 
 	ready chan struct{} // something is in next, or failed is set
 	room  chan struct{} // next was taken
-	ended chan struct{} // Follow returns
+	ended chan struct{} // run returns
 
 	mu     sync.Mutex
 	next   []hub.SequencedRecord
 	count  uint64 // the consumer's own number of the last message
 	failed error  // why nothing more will come
+}
+
+// fresh returns a following that has received nothing.
+func (f *following) fresh() *following {
+	return &following{
+		b: f.b, epoch: f.epoch, last: f.last, end: f.end, begin: true,
+		ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 }
 
 // open creates a consumer behind position after, and then makes sure that it is
@@ -108,7 +130,7 @@ func (f *following) open(ctx context.Context, after uint64) (jetstream.Consumer,
 	}
 	if err == nil {
 		f.epoch = epochOf(info)
-		switch known := b.known(); {
+		switch known, _ := b.position(); {
 		case known != "" && known != f.epoch:
 			err = fmt.Errorf("nats: follow: %w: the stream is another one than Tail has seen", hub.ErrUnavailable)
 		case after > info.State.LastSeq:

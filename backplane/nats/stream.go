@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,6 +50,7 @@ func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
 }
 
 func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
+	epoch, seen := b.position() // before the question is asked
 	info, err := b.info(ctx)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		info, err = b.create(ctx)
@@ -62,7 +64,7 @@ func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 	if info, err = b.bound(ctx, info); err != nil {
 		return hub.Tail{}, err
 	}
-	if info, err = b.advance(ctx, info); err != nil {
+	if info, err = b.advance(ctx, info, epoch, seen); err != nil {
 		return hub.Tail{}, err
 	}
 
@@ -176,11 +178,11 @@ type StreamError struct {
 }
 
 func (e *StreamError) Error() string {
-	text := fmt.Sprintf("nats: stream %s exists with settings that do not serve a backplane", e.Stream)
-	for i, err := range e.Wrong {
-		text += []string{": ", "; "}[min(i, 1)] + err.Error()
+	var settings []string
+	for _, err := range e.Wrong {
+		settings = append(settings, err.Error())
 	}
-	return text
+	return fmt.Sprintf("nats: stream %s exists with settings that do not serve a backplane: %s", e.Stream, strings.Join(settings, "; "))
 }
 
 // Unwrap returns the errors of the settings.
@@ -212,22 +214,18 @@ func (b *Backplane) bound(ctx context.Context, info *jetstream.StreamInfo) (*jet
 // advance gives the stream a new epoch if it has none, or if it ends before a
 // position that this process has seen in its epoch: then a server has lost
 // acknowledged records, or was restored from a backup.
-func (b *Backplane) advance(ctx context.Context, info *jetstream.StreamInfo) (*jetstream.StreamInfo, error) {
-	var err error
-	for try := 0; info.Config.Metadata[epochKey] != "" && b.regressed(info); try++ {
+func (b *Backplane) advance(ctx context.Context, info *jetstream.StreamInfo, epoch string, seen uint64) (*jetstream.StreamInfo, error) {
+	for try := 0; epochOf(info) == epoch && info.State.LastSeq < seen; try++ {
 		// A server that has just become the leader may not have applied all
 		// that it has. It gets two seconds.
 		if try == 8 {
-			delete(info.Config.Metadata, epochKey)
+			info.Config.Metadata[epochKey] = ""
 			break
 		}
-		timer := time.NewTimer(250 * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		if err := sleep(ctx, 2*time.Second/8); err != nil {
+			return nil, err
 		}
+		var err error
 		if info, err = b.info(ctx); err != nil {
 			return nil, err
 		}
@@ -239,10 +237,4 @@ func (b *Backplane) advance(ctx context.Context, info *jetstream.StreamInfo) (*j
 		return nil, fmt.Errorf("setting its epoch: %w", err)
 	}
 	return b.info(ctx) // another process may have set it, too: the last one counts
-}
-
-func (b *Backplane) regressed(info *jetstream.StreamInfo) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.epoch == epochOf(info) && info.State.LastSeq < b.seen
 }

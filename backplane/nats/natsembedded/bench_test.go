@@ -39,6 +39,7 @@ func BenchmarkAppend(b *testing.B) {
 func appendMany(b *testing.B, bp hub.Backplane, goroutines int) {
 	data := make([]byte, payload)
 	ctx := context.Background()
+	before := cpu(b)
 	b.ResetTimer()
 	var all sync.WaitGroup
 	for i := range goroutines {
@@ -54,6 +55,7 @@ func appendMany(b *testing.B, bp hub.Backplane, goroutines int) {
 	all.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/record")
 }
 
 // What nats bench js pub --async does: one goroutine publishes batches and waits
@@ -71,6 +73,7 @@ func BenchmarkPublishAsync(b *testing.B) {
 					b.Fatal(err)
 				}
 				data := make([]byte, payload)
+				before := cpu(b)
 				b.ResetTimer()
 				futures := make([]jetstream.PubAckFuture, 0, pending)
 				for n := range b.N {
@@ -98,6 +101,7 @@ func BenchmarkPublishAsync(b *testing.B) {
 				}
 				b.StopTimer()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+				b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/record")
 			})
 		}
 	}

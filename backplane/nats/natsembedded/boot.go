@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -46,4 +48,26 @@ func bootID() string {
 		return ""
 	}
 	return strings.TrimSpace(string(id))
+}
+
+// syncAll calls fsync for all files and directories below dir.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		mode := os.O_RDWR
+		if d.IsDir() {
+			if runtime.GOOS == "windows" {
+				return nil // it has no fsync for directories
+			}
+			mode = os.O_RDONLY
+		}
+		file, err := os.OpenFile(path, mode, 0)
+		if err != nil {
+			return err
+		}
+		err = file.Sync()
+		return errors.Join(err, file.Close())
+	})
 }

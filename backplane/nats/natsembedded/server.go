@@ -20,6 +20,7 @@ import (
 type Server struct {
 	server *server.Server
 	conn   *nats.Conn
+	dir    string
 	lock   *os.File
 	boot   bootFile
 	begun  bool // boot says that the server runs
@@ -42,7 +43,7 @@ func Open(dir string, o *Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("natsembedded: %s is open in another process: %w", dir, err)
 	}
-	s := &Server{lock: lock, boot: bootFile(filepath.Join(dir, "crier.boot"))}
+	s := &Server{dir: dir, lock: lock, boot: bootFile(filepath.Join(dir, "crier.boot"))}
 	if err := s.start(dir, r); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("natsembedded: %w", err)
@@ -132,8 +133,8 @@ func (s *Server) URL() string {
 	return ""
 }
 
-// Close closes the connection of Conn, stops the server when all that it
-// acknowledged is on disk, and releases the directory. Shut the hub down before.
+// Close closes the connection of Conn, stops the server, calls fsync for its
+// files, and releases the directory. Shut the hub down before.
 func (s *Server) Close() error {
 	if err := s.stop(); err != nil {
 		return fmt.Errorf("natsembedded: %w", err)
@@ -152,7 +153,10 @@ func (s *Server) stop() error {
 	}
 	var err error
 	if s.begun {
-		err = s.boot.end()
+		// The server does not call fsync when it stops.
+		if err = syncAll(s.dir); err == nil {
+			err = s.boot.end()
+		}
 	}
 	return errors.Join(err, s.lock.Close())
 }
