@@ -81,8 +81,8 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func(batch [
 // A following is one running Follow. The consumer's goroutine fills a batch;
 // that of Follow applies it, and fills the next one meanwhile.
 type following struct {
-	b     *Backplane
-	epoch string
+	b        *Backplane
+	sequence *sequence
 
 	last  uint64 // the last position that was applied
 	begin bool   // nothing was applied yet
@@ -101,7 +101,7 @@ type following struct {
 // fresh returns a following that has received nothing.
 func (f *following) fresh() *following {
 	return &following{
-		b: f.b, epoch: f.epoch, last: f.last, end: f.end, begin: true,
+		b: f.b, sequence: f.sequence, last: f.last, end: f.end, begin: true,
 		ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -129,14 +129,14 @@ func (f *following) open(ctx context.Context, after uint64) (jetstream.Consumer,
 		info, err = b.info(bounded)
 	}
 	if err == nil {
-		f.epoch = epochOf(info)
-		switch known, _ := b.position(); {
-		case known != "" && known != f.epoch:
+		epoch := epochOf(info)
+		switch s := b.sequence(); {
+		case s.epoch != "" && s.epoch != epoch:
 			err = fmt.Errorf("nats: follow: %w: the stream is another one than Tail has seen", hub.ErrUnavailable)
 		case after > info.State.LastSeq:
 			err = fmt.Errorf("nats: follow: %w: the stream ends at position %d, before %d", hub.ErrUnavailable, info.State.LastSeq, after)
 		default:
-			f.last, f.end = after, info.State.LastSeq
+			f.sequence, f.last, f.end = s, after, info.State.LastSeq
 			return consumer, nil
 		}
 	}
@@ -204,7 +204,7 @@ func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status
 				return err
 			}
 			f.last, f.begin = batch[len(batch)-1].Position, false
-			f.b.note(f.epoch, f.last)
+			f.sequence.note(f.last)
 		}
 		if err != nil {
 			return fmt.Errorf("nats: follow: %w: %w", hub.ErrUnavailable, err)
