@@ -124,7 +124,7 @@ func TestResume(t *testing.T) {
 	publish(t, h, made(typing, alice, "nobody listens"))
 
 	other := New(&kinds, nil)
-	beyond := h.cursors.encode(h.store.Head() + 1).String()
+	beyond := h.cursors.Load().encode(h.store.Head() + 1).String()
 	stranger := event.WithID(uuid.Must(uuid.NewV7()))
 	old := uuid.MustParse("01890000-0000-7000-8000-000000000000")
 	for _, c := range []struct {
@@ -353,9 +353,9 @@ func FuzzAfter(f *testing.F) {
 		}
 	}
 	for p := range position(12) {
-		f.Add(h.cursors.encode(p).String())
+		f.Add(h.cursors.Load().encode(p).String())
 	}
-	for _, after := range []string{"", "garbage", "\x00\r\n", uuid.NewString(), newCursorCodec().encode(2).String(), h.cursors.encode(lastPosition).String(), strings.Repeat("0", 36)} {
+	for _, after := range []string{"", "garbage", "\x00\r\n", uuid.NewString(), newCursorCodec().encode(2).String(), h.cursors.Load().encode(lastPosition).String(), strings.Repeat("0", 36)} {
 		f.Add(after)
 	}
 	f.Fuzz(func(t *testing.T, after string) {
