@@ -19,14 +19,17 @@ const (
 	// heartbeat is how often a server says that it has nothing to say. Two
 	// that are missing mean that the connection, or the consumer, is dead.
 	heartbeat = 2 * time.Second
-	// maxBatch is how many records wait for apply, at most.
-	maxBatch = 1024
+	// maxBatch and maxBatchBytes bound what waits for apply. A single record
+	// may be larger.
+	maxBatch      = 1024
+	maxBatchBytes = 4 << 20
 	// unknownTries is how often Follow asks for a consumer that the server of
 	// its connection does not know, retryWait apart.
 	unknownTries = 20
-	// pulled and pulledBytes bound what a server sends ahead.
+	// pulled and pulledBytes bound what a server sends ahead. The largest
+	// message must fit into it.
 	pulled      = 4096
-	pulledBytes = 16 << 20
+	pulledBytes = 8 << 20
 	// abandoned is after which time a server removes a consumer that nobody
 	// reads.
 	abandoned = 30 * time.Second
@@ -94,6 +97,7 @@ type following struct {
 
 	mu     sync.Mutex
 	next   []hub.SequencedRecord
+	size   int    // of the data in next, in bytes
 	count  uint64 // the consumer's own number of the last message
 	failed error  // why nothing more will come
 }
@@ -163,7 +167,7 @@ func (f *following) close(consumer jetstream.Consumer) {
 
 func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status <-chan nats.Status, apply func([]hub.SequencedRecord) error) error {
 	consuming, err := consumer.Consume(f.receive,
-		jetstream.PullMaxMessagesWithBytesLimit(pulled, pulledBytes),
+		jetstream.PullMaxMessagesWithBytesLimit(pulled, max(pulledBytes, 2*int(f.b.nc.MaxPayload()))),
 		jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.fail(err) }),
 	)
@@ -192,7 +196,7 @@ func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status
 		}
 		clear(batch)
 		f.mu.Lock()
-		batch, f.next = f.next, batch[:0]
+		batch, f.next, f.size = f.next, batch[:0], 0
 		err := f.failed
 		f.mu.Unlock()
 		signal(f.room)
@@ -279,8 +283,9 @@ func (f *following) receive(m jetstream.Msg) {
 			f.mu.Unlock()
 			f.fail(fmt.Errorf("message %d came after %d", meta.Sequence.Consumer, f.count))
 			return
-		case len(f.next) < maxBatch:
+		case len(f.next) < maxBatch && f.size < maxBatchBytes:
 			f.count++
+			f.size += len(r.Data)
 			f.next = append(f.next, r)
 			f.mu.Unlock()
 			signal(f.ready)
