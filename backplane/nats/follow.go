@@ -87,8 +87,8 @@ type following struct {
 	b        *Backplane
 	sequence *sequence
 
-	last  uint64 // the last position that was applied
-	begin bool   // nothing was applied yet
+	last  uint64 // the last position that was handed to apply
+	begin bool   // nothing was handed to it yet
 	end   uint64 // the stream's last position when it began
 
 	ready chan struct{} // something is in next, or failed is set
@@ -204,11 +204,11 @@ func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status
 			if err := f.complete(ctx, batch); err != nil {
 				return err
 			}
+			f.last, f.begin = batch[len(batch)-1].Position, false // apply may alter the batch
+			f.sequence.note(f.last)
 			if err := apply(batch); err != nil {
 				return err
 			}
-			f.last, f.begin = batch[len(batch)-1].Position, false
-			f.sequence.note(f.last)
 		}
 		if err != nil {
 			return fmt.Errorf("nats: follow: %w: %w", hub.ErrUnavailable, err)
@@ -247,6 +247,9 @@ func (f *following) complete(ctx context.Context, batch []hub.SequencedRecord) e
 // skip adds the stream's last position to the batch if the records before it are
 // gone and nothing more will come up to there.
 func (f *following) skip(ctx context.Context, consumer jetstream.Consumer) error {
+	if f.last >= f.end { // a tick from before
+		return nil
+	}
 	bounded, cancel := f.b.bounded(ctx)
 	defer cancel()
 	info, err := ask(bounded, consumer.Info)
