@@ -52,14 +52,14 @@ help:
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
-	@echo 'make capacity  how many clients this machine holds; INTO=BENCHMARKS.md writes it there'
+	@echo 'make capacity  how many users this machine holds; INTO=BENCHMARKS.md writes it there'
 
 run:
 	go run ./examples/chat -addr $(ADDR)
 
 test:
 	go test $(RACE) -shuffle=on -timeout 5m ./...
-	cd bench/peers && go test $(RACE) -shuffle=on -timeout 5m ./...
+	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
 	@$(MISSING)
 
 lint:
@@ -98,13 +98,12 @@ bench:
 # of the comparison is only printed: make peers INTO= ARGS='-scenarios sse'
 peers: INTO = BENCHMARKS.md
 peers:
-	@mkdir -p out
-	cd bench/peers && go run . $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/peers.svg) $(ARGS)
+	cd bench/load && go run . peers $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/peers.svg) $(ARGS)
 
-# Printed unless it is asked for, so that whoever tries it keeps a clean tree.
-# The section that is committed is made by: make capacity INTO=BENCHMARKS.md
+# Printed unless INTO is set, so that a try leaves the tree clean. The committed
+# section is made by: make capacity INTO=BENCHMARKS.md
 capacity: INTO =
 capacity:
-	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
+	cd bench/load && go run . capacity $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/capacity.svg) $(ARGS)
 
 .PHONY: help run test lint e2e soak bench peers capacity

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 )
 
@@ -26,7 +25,7 @@ func newChannels(readers int) *channels {
 	for i := range readers {
 		ch := make(chan *event.Event, roundOf)
 		c.each = append(c.each, ch)
-		c.byUser[rig.User(i)] = ch
+		c.byUser[userID(i)] = ch
 	}
 	return c
 }
@@ -52,7 +51,7 @@ func send(ch chan *event.Event, e *event.Event) {
 
 func (c *channels) publish(e *event.Event, to int) {
 	c.mu.RLock()
-	ch := c.byUser[rig.User(to)]
+	ch := c.byUser[userID(to)]
 	c.mu.RUnlock()
 	send(ch, e)
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -41,31 +40,31 @@ func BenchmarkConnect(b *testing.B) {
 			}
 		})
 	}
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		b.Run("over="+transport, func(b *testing.B) {
-			srv, err := rig.Start(1, nil)
+			srv, err := startServer()
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer srv.Close()
-			request := request(transport)
+			defer srv.close()
+			request := []byte(request(transport, "1"))
 			buf := make([]byte, 4<<10)
 			b.ReportAllocs()
 			turns := 0
 			for b.Loop() {
-				if err := visit(srv.Addrs[0], request, buf); err != nil {
+				if err := visit(srv.addr, request, buf); err != nil {
 					b.Fatal(err)
 				}
 				turns++
 				// A server that is behind with its goodbyes would have more and
 				// more to do, and all the user's streams.
-				for n := 0; turns-int(ended(srv.Hub)) > 8; n++ {
+				for n := 0; turns-int(ended(srv.hub)) > 8; n++ {
 					if runtime.Gosched(); n > 1000 {
 						time.Sleep(100 * time.Microsecond)
 					}
 				}
 			}
-			await(b, "all streams to end", func() bool { return ended(srv.Hub) == uint64(turns) })
+			await(b, "all streams to end", func() bool { return ended(srv.hub) == uint64(turns) })
 		})
 	}
 }
@@ -75,15 +74,6 @@ func ended(h *hub.Hub) (n uint64) {
 		n += k
 	}
 	return n
-}
-
-func request(transport string) []byte {
-	head := "GET /" + transport + "?user=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-	if transport == "ws" {
-		head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	}
-	return []byte(head + "\r\n")
 }
 
 // visit connects, waits for the opening cursor, and hangs up.

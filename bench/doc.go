@@ -15,6 +15,6 @@
 // and all; ns/publish is what the publisher waits; cpu-ns/delivery is the
 // processor time of the server's process alone; B/conn is resident memory.
 //
-// The program in bench/capacity says how many users a machine holds, and
-// bench/peers compares with other libraries.
+// The program in bench/load compares Crier with other libraries, and finds out
+// how many users a machine holds: make peers, make capacity.
 package bench

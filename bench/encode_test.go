@@ -6,7 +6,6 @@ import (
 	"testing"
 	_ "unsafe" // for linkname
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 	_ "github.com/crier-go/crier/transport/sse"
@@ -38,7 +37,7 @@ func BenchmarkNew(b *testing.B) {
 			"account_id": p.AccountID, "previous_balance": p.Previous, "new_balance": p.New,
 			"currency": p.Currency, "note": p.Note,
 		}
-		user := rig.User(0)
+		user := userID(0)
 		for _, from := range []struct {
 			name string
 			make func() (*event.Event, error)
@@ -113,7 +112,7 @@ func newMessages(b *testing.B, size int) func() []*hub.Message {
 	h := newHub(b, nil)
 	s := subscribe(b, h, 0, hub.Everything(), nil)
 	b.Cleanup(s.Close)
-	e, err := kinds[0].New(rig.User(0), payload(size))
+	e, err := kinds[0].New(userID(0), payload(size))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -137,7 +136,7 @@ func newMessages(b *testing.B, size int) func() []*hub.Message {
 // another process, and back.
 func BenchmarkStore(b *testing.B) {
 	for _, size := range sizes {
-		e, err := kinds[0].New(rig.User(0), payload(size))
+		e, err := kinds[0].New(userID(0), payload(size))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"runtime/debug"
 	"testing"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -76,7 +75,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 		// Each such time a buffer is made anew, of one or two allocations.
 		most = 1.5
 	}
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			if n := perDelivery(t, func(readers int) func() {
 				h := newHub(t, &hub.Options{StreamsPerUser: readers})
@@ -151,7 +150,7 @@ func TestPublishAllocatesTheSame(t *testing.T) {
 // TestBatchIsFewWrites: what has come while a write was under way goes out
 // together. 64 events must cost fewer system calls than 4 events one by one.
 func TestBatchIsFewWrites(t *testing.T) {
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			h := newHub(t, nil)
 			e := newEvent(t, kinds[0])

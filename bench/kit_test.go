@@ -12,8 +12,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/crier-go/crier/bench/internal/machine"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -53,7 +51,7 @@ const (
 func payload(size int) balance {
 	const around = 133 // what the JSON has without the note
 	return balance{
-		AccountID: rig.User(7), Previous: "1204.50", New: "1399.00", Currency: "EUR",
+		AccountID: userID(7), Previous: "1204.50", New: "1399.00", Currency: "EUR",
 		Note: strings.Repeat("x", size-around),
 	}
 }
@@ -61,7 +59,7 @@ func payload(size int) balance {
 // newEvent returns an event of a kind, for user 0.
 func newEvent(tb testing.TB, k event.Kind[balance]) *event.Event {
 	tb.Helper()
-	e, err := k.New(rig.User(0), payload(typical))
+	e, err := k.New(userID(0), payload(typical))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -94,7 +92,7 @@ func newHub(tb testing.TB, o *hub.Options) *hub.Hub {
 // subscribe opens a stream of user i that hears what f says.
 func subscribe(tb testing.TB, h *hub.Hub, user int, f hub.Filter, notify func()) *hub.Subscription {
 	tb.Helper()
-	s, err := h.Subscribe(hub.Request{Session: rig.Session(user), Filter: f, Transport: "memory", Notify: notify})
+	s, err := h.Subscribe(hub.Request{Session: session(user), Filter: f, Transport: "memory", Notify: notify})
 	if err != nil {
 		tb.Fatalf("subscribing user %d: %v", user, err)
 	}
@@ -110,7 +108,7 @@ func broadcast(tb testing.TB, h *hub.Hub, e *event.Event) {
 // publishTo publishes to one user, whoever the event's own is: so one event
 // serves for all, and making it is not measured.
 func publishTo(tb testing.TB, h *hub.Hub, e *event.Event, user int) {
-	if err := h.PublishTo(context.Background(), e, rig.User(user)); err != nil {
+	if err := h.PublishTo(context.Background(), e, userID(user)); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -130,7 +128,7 @@ func needs(tb testing.TB, bytes uint64) {
 	if testing.Short() && bytes > 512<<20 {
 		skip(tb, "-short: this would take %d MB of memory and some seconds to set up", bytes>>20)
 	}
-	if free, err := machine.Available(); err == nil && free < bytes {
+	if free, err := available(); err == nil && free < bytes {
 		skip(tb, "this wants %d MB of free memory; there are %d", bytes>>20, free>>20)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -75,7 +74,7 @@ func BenchmarkLock(b *testing.B) {
 				busy.add(v.during(func() {
 					for range max(1, 4096/c.atOnce) {
 						for i := range to {
-							to[i] = rig.User(random.IntN(c.hot))
+							to[i] = userID(random.IntN(c.hot))
 						}
 						if err := h.PublishTo(context.Background(), e, to...); err != nil {
 							b.Fatal(err)
@@ -104,7 +103,7 @@ type visitor struct {
 }
 
 func newVisitor(tb testing.TB, h *hub.Hub) *visitor {
-	e, err := typing.New(rig.User(1<<30), payload(typical))
+	e, err := typing.New(userID(1<<30), payload(typical))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -163,7 +162,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		defer a.close()
 		var next atomic.Int64
 		inParallel(b, a.tally, 1, paced(a.tally, 1, 500, func() error {
-			return h.PublishTo(context.Background(), e, rig.User(int(next.Add(1)%users)))
+			return h.PublishTo(context.Background(), e, userID(int(next.Add(1)%users)))
 		}))
 		wantNoGaps(b, h)
 	})
@@ -172,7 +171,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		h := newHub(b, nil)
 		var next atomic.Int64
 		inParallel(b, nil, 0, func() error {
-			return h.PublishTo(context.Background(), e, rig.User(int(next.Add(1)%users)))
+			return h.PublishTo(context.Background(), e, userID(int(next.Add(1)%users)))
 		})
 		if got := h.Stats().Published; got != uint64(next.Load()) {
 			b.Fatalf("%d of %d events were published", got, next.Load())

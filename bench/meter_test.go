@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crier-go/crier/bench/internal/machine"
 	"github.com/crier-go/crier/bench/internal/reader"
 )
 
@@ -13,14 +12,13 @@ import (
 type meter struct {
 	b       *testing.B
 	mallocs uint64
-	cpu     time.Duration
 }
 
 // startMeter is called right before the loop.
 func startMeter(b *testing.B) *meter {
 	b.Helper()
 	runtime.GC() // what was set up is no longer garbage that the loop would pay for
-	return &meter{b: b, mallocs: mallocs(), cpu: machine.CPU()}
+	return &meter{b: b, mallocs: mallocs()}
 }
 
 // report is called right behind the loop. The time for one turn is left out: it
@@ -32,11 +30,6 @@ func (m *meter) report(deliveries int) {
 	m.b.ReportMetric(n/elapsed.Seconds(), "deliveries/s")
 	m.b.ReportMetric(float64(mallocs()-m.mallocs)/n, "allocs/delivery")
 	m.b.ReportMetric(0, "ns/op")
-}
-
-// reportCPU adds the processor time of this process, which is the server's.
-func (m *meter) reportCPU(deliveries int) {
-	m.b.ReportMetric(float64(machine.CPU()-m.cpu)/float64(deliveries), "cpu-ns/delivery")
 }
 
 func mallocs() uint64 {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -32,7 +31,7 @@ type quietNet struct {
 func serveQuietly(t *testing.T, h *hub.Hub, transport string, clients int) *quietNet {
 	t.Helper()
 	q := &quietNet{tally: reader.NewTally(patience), accepts: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: rig.Handler(h), ErrorLog: log.New(io.Discard, "", 0)}
+	srv := &http.Server{Handler: handler(h), ErrorLog: log.New(io.Discard, "", 0)}
 	var work sync.WaitGroup
 	work.Go(func() { srv.Serve(q) })
 	t.Cleanup(func() {
@@ -44,7 +43,7 @@ func serveQuietly(t *testing.T, h *hub.Hub, transport string, clients int) *quie
 		work.Wait()
 	})
 	for range clients {
-		c := newQuietConn(q, request(transport))
+		c := newQuietConn(q, []byte(request(transport, "1")))
 		q.conns = append(q.conns, c)
 		q.accepts <- c
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -30,7 +29,7 @@ func BenchmarkReplay(b *testing.B) {
 				if after == "id" {
 					cursor = ids[0].String()
 				}
-				request := hub.Request{Session: rig.Session(0), Filter: hub.Everything(), After: cursor}
+				request := hub.Request{Session: session(0), Filter: hub.Everything(), After: cursor}
 				var buf []*hub.Message
 				turns := 0
 				m := startMeter(b)

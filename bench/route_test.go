@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -118,7 +117,7 @@ func BenchmarkPublishTo(b *testing.B) {
 			cursor := h.Cursor()
 			users := make([]uuid.UUID, n)
 			for i := range users {
-				users[i] = rig.User(i)
+				users[i] = userID(i)
 			}
 			turns := 0
 			for b.Loop() {
@@ -129,7 +128,7 @@ func BenchmarkPublishTo(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed())/float64(turns*n), "ns/user")
 			// The last of them has it.
-			s, err := h.Subscribe(hub.Request{Session: rig.Session(n - 1), Filter: hub.Everything(), After: cursor})
+			s, err := h.Subscribe(hub.Request{Session: session(n - 1), Filter: hub.Everything(), After: cursor})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,0 +1,69 @@
+package rig
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+// Resident returns the resident memory of this process in bytes.
+func Resident() (uint64, error) {
+	p, err := procfs.Self()
+	if err != nil {
+		return 0, err
+	}
+	status, err := p.NewStatus()
+	return status.VmRSS, err
+}
+
+// Available returns how much memory can be had without swapping, in bytes; 0 if the system does not tell.
+func Available() uint64 {
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if info, err := fs.Meminfo(); err == nil && info.MemAvailableBytes != nil {
+			return *info.MemAvailableBytes
+		}
+	}
+	return 0
+}
+
+// Busy returns how long the machine's processors have worked since it was started, for all programs, added up; 0 if
+// the system does not tell.
+func Busy() time.Duration {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0
+	}
+	c := stat.CPUTotal
+	return time.Duration((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal) * float64(time.Second))
+}
+
+// Processor returns the name of the machine's processor.
+func Processor() string {
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if info, err := fs.CPUInfo(); err == nil && len(info) > 0 {
+			return info[0].ModelName
+		}
+	}
+	return "unknown processor"
+}
+
+// ProcsFlag defines -procs, which sets GOMAXPROCS here and in all children.
+func ProcsFlag(fs *flag.FlagSet) {
+	fs.Func("procs", "GOMAXPROCS of the server and of the clients; `n`, by default the number of processors", func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a positive number", s)
+		}
+		runtime.GOMAXPROCS(n)
+		return os.Setenv("GOMAXPROCS", s)
+	})
+}
