@@ -1,11 +1,11 @@
-// Package capacity finds out how many users this machine holds. It serves clients over loopback, over Server-Sent
+// Command capacity finds out how many users this machine holds. It serves clients over loopback, over Server-Sent
 // Events (with the defaults, and lean) and WebSocket. It adds clients, and then events, until an event takes longer
 // than 100 ms to reach 99 of 100 clients, or 80 % of the processors are busy, or something is lost. It needs Linux.
 //
 // It leaves out real networks and clients, TLS, the rest of the application, and what limits a machine outside of the
 // program, such as a proxy. Its clients take processor time from the server, so a server alone on the machine holds
 // more.
-package capacity
+package main
 
 import (
 	"context"
@@ -14,10 +14,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/child"
@@ -34,9 +37,9 @@ type transport struct {
 }
 
 var transports = []transport{
-	{"sse", "SSE", Service{Peer: "crier", Transport: peer.SSE}},
-	{"lean", "SSE, lean", Service{Peer: "crier-lean", Transport: peer.SSE}},
-	{"ws", "WebSocket", Service{Peer: "crier", Transport: peer.WS}},
+	{"sse", "SSE", Service{Peer: 0, Transport: peer.SSE}},
+	{"lean", "SSE, lean", Service{Peer: 1, Transport: peer.SSE}},
+	{"ws", "WebSocket", Service{Peer: 0, Transport: peer.WS}},
 }
 
 // A campaign is one run, within its bounds.
@@ -67,8 +70,21 @@ type result struct {
 	Early     bool      // it ended before the machine was full
 }
 
-// Run measures and reports as the arguments say.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func main() {
+	child.Main(map[string]child.Role{
+		roleServer:      func() (any, error) { return &Server{}, nil },
+		rig.RoleClients: rig.NewClients,
+	})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "capacity:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures and reports as the arguments say.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c, to, err := parse(args, stderr)
 	if err != nil {
 		return err
@@ -198,7 +214,7 @@ func (c *campaign) measure(ctx context.Context, r *result, began time.Time, shar
 }
 
 func (c *campaign) serve(ctx context.Context, t transport) (*child.Process, error) {
-	server, err := child.Start(ctx, RoleServer)
+	server, err := child.Start(ctx, roleServer)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package capacity
+package main
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	child.Main(map[string]child.Role{
-		RoleServer:      func() (any, error) { return &Server{}, nil },
+		roleServer:      func() (any, error) { return &Server{}, nil },
 		rig.RoleClients: rig.NewClients,
 	})
 	os.Exit(m.Run())
@@ -66,7 +66,7 @@ func TestRunInterrupted(t *testing.T) {
 	picture := filepath.Join(t.TempDir(), "new", "capacity.svg")
 	var stdout bytes.Buffer
 	progress := &interrupter{at: "clients", interrupt: cancel}
-	err := Run(ctx, []string{"-for", "20s", "-transports", "lean", "-svg", picture}, &stdout, progress)
+	err := run(ctx, []string{"-for", "20s", "-transports", "lean", "-svg", picture}, &stdout, progress)
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("run returned %v", err)
 	}

@@ -1,4 +1,4 @@
-package capacity
+package main
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"github.com/crier-go/crier/bench/load/internal/rig"
 )
 
-// RoleServer is the role of the server's process.
-const RoleServer = "server"
+// roleServer is the role of the server's process.
+const roleServer = "server"
 
 // A Server is the receiver of the server's process.
 type Server struct {
@@ -23,19 +23,15 @@ type Server struct {
 
 // A Service says what the server serves.
 type Service struct {
-	Peer      string
+	Peer      int // of peer.Crier
 	Transport peer.Transport
 	Tabs      int // connections of each user
 }
 
 // Serve starts to serve.
-func (s *Server) Serve(to Service, _ *struct{}) error {
-	p, err := peer.Find(to.Peer)
-	if err != nil {
-		return err
-	}
+func (s *Server) Serve(to Service, _ *struct{}) (err error) {
 	s.tabs = to.Tabs
-	s.pair, err = rig.Start(&p, to.Transport, swarm.Target{Tabs: to.Tabs})
+	s.pair, err = rig.Start(&peer.Crier[to.Peer], to.Transport, swarm.Target{Tabs: to.Tabs})
 	return err
 }
 

@@ -19,9 +19,9 @@ import (
 	crierWS "github.com/crier-go/crier/transport/ws"
 )
 
-// Crier takes part with the defaults of the hub and of both transports, and with SSE's Lean option. Events to everyone
+// Crier has the ways in which Crier takes part: with the defaults of the hub and of both transports, and with SSE's Lean option. Events to everyone
 // are broadcasts. One limit is raised, because capacity may open more streams for a user than applications allow.
-var crierPeers = []Peer{
+var Crier = []Peer{
 	{
 		Name: "crier", Title: "Crier", Module: "github.com/crier-go/crier", Kind: Ours,
 		SSE: crierServer(func(h *hub.Hub, a transport.Authenticator) http.Handler { return crierSSE.NewHandler(h, a, nil) }),
@@ -49,7 +49,7 @@ type crier struct {
 
 func newCrier() *crier {
 	var r event.Registry
-	kind := event.Define[json.RawMessage](&r, "portfolio", eventName, "A balance has changed.")
+	kind := event.Define[json.RawMessage](&r, "portfolio", EventName, "A balance has changed.")
 	return &crier{hub.New(&r, &hub.Options{Logger: slog.New(slog.DiscardHandler), StreamsPerUser: 1 << 20}), kind}
 }
 

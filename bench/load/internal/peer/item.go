@@ -18,8 +18,8 @@ type Item struct {
 // TypicalSize is the size of a typical event's data in bytes.
 const TypicalSize = 150
 
-// eventName is the type of every event, where a peer's wire format has one.
-const eventName = "portfolio.balance.updated"
+// EventName is the type of every event, where a peer's wire format has one.
+const EventName = "portfolio.balance.updated"
 
 // NewItem returns an event with size bytes of data, or a few more if size is too little for the number.
 func NewItem(number int64, size int) Item {

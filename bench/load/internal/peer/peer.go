@@ -1,16 +1,8 @@
-// Package peer has everything that is measured: Crier, the libraries that people use in its place, the patterns that
-// they write by hand, and floors.
-//
-// Each library is used as its documentation recommends. Where a default was changed, the peer's file says what and why.
-// Checks of the Origin header and compression are off everywhere, and nobody authenticates.
+// Package peer says what is measured under load, and has Crier as it takes part.
 package peer
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
-	"sync"
 
 	"github.com/crier-go/crier/bench/internal/reader"
 )
@@ -77,61 +69,4 @@ func (p *Peer) Setup(t Transport) func() (*Target, error) {
 		return p.WS
 	}
 	return p.SSE
-}
-
-// All has all peers, in the order of the tables.
-var All = slices.Concat(crierPeers, []Peer{
-	goSSE, r3labs, centrifugeDefault, centrifugeTuned, gwsBroadcaster, gorillaChat, gorillaPrepared, melodyPeer, coderPeer,
-	ginEncoder, handWritten, rawFloor, bareHTTP, bareGorilla, wakeFloor, appendFloor,
-})
-
-// Find returns the peer of a name.
-func Find(name string) (Peer, error) {
-	i := slices.IndexFunc(All, func(p Peer) bool { return p.Name == name })
-	if i < 0 {
-		return Peer{}, fmt.Errorf("unknown peer %q; the peers are %s", name, strings.Join(Names(), ", "))
-	}
-	return All[i], nil
-}
-
-// Names returns the names of all peers.
-func Names() (names []string) {
-	for _, p := range All {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
-// userID returns the id of a user as an application has it: a UUID.
-func userID(i int) string { return fmt.Sprintf("5f0c6a1e-3b5d-4b7e-8a00-%012x", i) }
-
-func anyOrigin(*http.Request) bool { return true }
-
-// A set has the clients of the peers that are written here.
-type set[C comparable] struct {
-	mu  sync.Mutex
-	all map[C]struct{}
-}
-
-func (s *set[C]) add(c C) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all == nil {
-		s.all = make(map[C]struct{})
-	}
-	s.all[c] = struct{}{}
-}
-
-func (s *set[C]) remove(c C) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.all, c)
-}
-
-func (s *set[C]) each(f func(C)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.all {
-		f(c)
-	}
 }

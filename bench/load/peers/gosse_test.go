@@ -1,4 +1,4 @@
-package peer
+package peers
 
 import (
 	"bytes"
@@ -8,33 +8,34 @@ import (
 	gosse "github.com/tmaxmax/go-sse"
 
 	"github.com/crier-go/crier/bench/internal/reader"
+	"github.com/crier-go/crier/bench/load/internal/peer"
 )
 
 // goSSE is github.com/tmaxmax/go-sse: its Server with its default provider, Joe. One addition: Joe writes to the clients
 // from his own loop and sends a response's head with its first event, so OnSession flushes the head. Without it clients
 // would learn only from an event that they are connected.
-var goSSE = Peer{
+var goSSE = peer.Peer{
 	Name: "go-sse", Title: "go-sse", Module: "github.com/tmaxmax/go-sse",
-	SSE: func() (*Target, error) {
+	SSE: func() (*peer.Target, error) {
 		srv := &gosse.Server{
 			OnSession: func(w http.ResponseWriter, _ *http.Request) ([]string, bool) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				return nil, http.NewResponseController(w).Flush() == nil
 			},
 		}
-		return &Target{
+		return &peer.Target{
 			Handler: srv,
 			Prepare: goSSEMessage,
-			Publish: func(it Item, _ int) { _ = srv.Publish(it.Made.(*gosse.Message)) }, // fails only when shut down
+			Publish: func(it peer.Item, _ int) { _ = srv.Publish(it.Made.(*gosse.Message)) }, // fails only when shut down
 		}, nil
 	},
-	Encode: func(it Item) (func(), error) {
+	Encode: func(it peer.Item) (func(), error) {
 		var buf bytes.Buffer
 		data := string(it.Data)
 		return func() {
 			buf.Reset()
 			// Making the message is part of it: this looks for line breaks in the data.
-			m := gosse.Message{ID: gosse.ID(it.ID), Type: gosse.Type(eventName)}
+			m := gosse.Message{ID: gosse.ID(it.ID), Type: gosse.Type(peer.EventName)}
 			m.AppendData(data)
 			_, _ = m.WriteTo(&buf)
 		}, nil
@@ -43,15 +44,15 @@ var goSSE = Peer{
 	Route:  joeReaders(userID),
 }
 
-func goSSEMessage(it Item, _ int) any {
-	m := &gosse.Message{ID: gosse.ID(it.ID), Type: gosse.Type(eventName)}
+func goSSEMessage(it peer.Item, _ int) any {
+	m := &gosse.Message{ID: gosse.ID(it.ID), Type: gosse.Type(peer.EventName)}
 	m.AppendData(string(it.Data))
 	return m
 }
 
 // joeReaders subscribes readers that have a goroutine and a channel each, so that none delays Joe.
-func joeReaders(topic func(int) string) func(int, *reader.Tally) (*Target, error) {
-	return func(readers int, t *reader.Tally) (*Target, error) {
+func joeReaders(topic func(int) string) func(int, *reader.Tally) (*peer.Target, error) {
+	return func(readers int, t *reader.Tally) (*peer.Target, error) {
 		joined := make(chan struct{}, 1024)
 		joe := &gosse.Joe{Replayer: joinReplayer(joined)}
 		topics := make([]string, readers)
@@ -68,9 +69,9 @@ func joeReaders(topic func(int) string) func(int, *reader.Tally) (*Target, error
 		for range readers {
 			<-joined
 		}
-		return &Target{
+		return &peer.Target{
 			Prepare: goSSEMessage,
-			Publish: func(it Item, user int) {
+			Publish: func(it peer.Item, user int) {
 				_ = joe.Publish(it.Made.(*gosse.Message), []string{topics[max(user, 0)]})
 			},
 		}, nil

@@ -1,4 +1,4 @@
-package compare
+package peers
 
 import (
 	"bytes"
@@ -12,34 +12,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crier-go/crier/bench/internal/child"
 	"github.com/crier-go/crier/bench/internal/swarm"
 	"github.com/crier-go/crier/bench/load/internal/peer"
-	"github.com/crier-go/crier/bench/load/internal/rig"
 )
 
-// The test binary plays server and clients as the program does.
-func TestMain(m *testing.M) {
-	peer.All = append(peer.All, forgetful)
-	child.Main(map[string]child.Role{
-		RoleServer:      func() (any, error) { return Server{}, nil },
-		rig.RoleClients: rig.NewClients,
-	})
-	// Under the race detector every process sleeps for a second when it ends; the children need not.
-	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	os.Exit(m.Run())
-}
-
 func TestEveryScenarioHasPeersAndItsFloor(t *testing.T) {
-	if n := len(slices.Compact(slices.Sorted(slices.Values(peer.Names())))); n != len(peer.All) {
-		t.Errorf("%d peers have %d names", len(peer.All), n)
+	if n := len(slices.Compact(slices.Sorted(slices.Values(names())))); n != len(all) {
+		t.Errorf("%d peers have %d names", len(all), n)
 	}
 	if n := len(slices.Compact(slices.Sorted(slices.Values(scenarioNames())))); n != len(scenarios) {
 		t.Errorf("%d scenarios have %d names", len(scenarios), n)
 	}
 	for _, s := range scenarios {
 		var who []string
-		for _, p := range peer.All {
+		for _, p := range all {
 			if s.includes(&p) {
 				who = append(who, p.Name)
 			}
@@ -94,7 +80,7 @@ func TestRefusesBeforeMeasuring(t *testing.T) {
 		"flag provided but not defined: -": {"-smoke"},
 	} {
 		var stdout, stderr bytes.Buffer
-		err := Run(ctx, args, &stdout, &stderr)
+		err := runReport(ctx, args, &stdout, &stderr)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want an error with %q", args, err, want)
 		}
@@ -122,7 +108,7 @@ func small(t *testing.T, name string, size int) scenario {
 func TestMeasureOverNetwork(t *testing.T) {
 	t.Parallel()
 	for _, peerName := range []string{"go-sse", "gws", "crier"} {
-		p, err := peer.Find(peerName)
+		p, err := find(peerName)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +140,7 @@ func TestMeasureOverNetwork(t *testing.T) {
 var forgetful = peer.Peer{
 	Name: "forgetful", Title: "loses every tenth event", Kind: peer.Floor,
 	SSE: func() (*peer.Target, error) {
-		p, err := peer.Find("handwritten")
+		p, err := find("handwritten")
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +177,7 @@ func TestLossesAreCounted(t *testing.T) {
 // A profile is written of each kind of measurement.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
-	p, err := peer.Find("crier")
+	p, err := find("crier")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +193,7 @@ func TestProfiles(t *testing.T) {
 }
 
 func TestMeasureInMemory(t *testing.T) {
-	for _, p := range peer.All {
+	for _, p := range all {
 		for _, routed := range []bool{false, true} {
 			if p.Fanout == nil || routed && p.Route == nil {
 				continue
@@ -225,7 +211,7 @@ func TestRunInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout bytes.Buffer
-	err := Run(ctx, []string{"-scenarios", "fanout", "-peers", "crier"}, &stdout, io.Discard)
+	err := runReport(ctx, []string{"-scenarios", "fanout", "-peers", "crier"}, &stdout, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("run returned %v", err)
 	}
@@ -238,7 +224,7 @@ func TestRunInterrupted(t *testing.T) {
 func TestFailuresAreTold(t *testing.T) {
 	t.Parallel()
 	c := campaign{length: 10 * time.Millisecond}
-	p, err := peer.Find("gin")
+	p, err := find("gin")
 	if err != nil {
 		t.Fatal(err)
 	}

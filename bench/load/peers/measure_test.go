@@ -1,4 +1,4 @@
-package compare
+package peers
 
 import (
 	"fmt"
@@ -39,7 +39,7 @@ type Sample struct {
 
 // Measure makes one measurement.
 func (Server) Measure(j Job, m *Sample) error {
-	p, err := peer.Find(j.Peer)
+	p, err := find(j.Peer)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package compare
+package peers
 
 import (
 	"cmp"
@@ -118,7 +118,7 @@ func (g goal) referenceTitle(than *outcome) string {
 
 // title returns a peer's title, or name if there is no such peer.
 func title(name string) string {
-	if p, err := peer.Find(name); err == nil {
+	if p, err := find(name); err == nil {
 		return p.Title
 	}
 	return name

@@ -1,21 +1,23 @@
-package peer
+package peers
 
 import (
 	"context"
 	"net/http"
 
 	"github.com/coder/websocket"
+
+	"github.com/crier-go/crier/bench/load/internal/peer"
 )
 
 // coderPeer is github.com/coder/websocket in the pattern of its chat example: CloseRead, a buffered channel per
 // subscriber, a write with a timeout for each message, and a subscriber whose channel is full is disconnected.
 //
 // The example's channels hold 16 messages; here they hold as many as those of the other patterns.
-var coderPeer = Peer{
+var coderPeer = peer.Peer{
 	Name: "coder", Title: "coder/websocket", Module: "github.com/coder/websocket",
-	WS: func() (*Target, error) {
+	WS: func() (*peer.Target, error) {
 		var s coderServer
-		return &Target{Handler: &s, Publish: s.publish}, nil
+		return &peer.Target{Handler: &s, Publish: s.publish}, nil
 	},
 }
 
@@ -26,7 +28,7 @@ type coderSubscriber struct {
 	conn     *websocket.Conn
 }
 
-func (s *coderServer) publish(it Item, _ int) {
+func (s *coderServer) publish(it peer.Item, _ int) {
 	s.subscribers.each(func(sub *coderSubscriber) {
 		select {
 		case sub.messages <- it.Data:

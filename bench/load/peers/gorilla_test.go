@@ -1,21 +1,23 @@
-package peer
+package peers
 
 import (
 	"net/http"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/bench/load/internal/peer"
 )
 
 // gorillaChat is the pattern of gorilla/websocket's chat example, which most Go services with WebSockets descend from: a
 // hub goroutine with a map of clients, and a buffered channel and two goroutines per client. The writing goroutine joins
 // all queued events into one message, separated by line feeds. A client whose channel is full is disconnected. The
 // example's numbers are kept: 256 queued messages, buffers of 1 KB, a ping every 54 seconds.
-var gorillaChat = Peer{
+var gorillaChat = peer.Peer{
 	Name: "gorilla-chat", Title: "gorilla, chat pattern", Module: "github.com/gorilla/websocket",
-	WS: func() (*Target, error) {
+	WS: func() (*peer.Target, error) {
 		return newChat(
-			func(it Item) []byte { return it.Data },
+			func(it peer.Item) []byte { return it.Data },
 			func(c *websocket.Conn, first []byte, more <-chan []byte) error {
 				w, err := c.NextWriter(websocket.TextMessage)
 				if err != nil {
@@ -37,11 +39,11 @@ var gorillaChat = Peer{
 
 // gorillaPrepared is the same pattern with a PreparedMessage per event, framed once for all clients. These cannot be
 // joined: each is one write.
-var gorillaPrepared = Peer{
+var gorillaPrepared = peer.Peer{
 	Name: "gorilla-prepared", Title: "gorilla, prepared messages", Module: "github.com/gorilla/websocket",
-	WS: func() (*Target, error) {
+	WS: func() (*peer.Target, error) {
 		return newChat(
-			func(it Item) *websocket.PreparedMessage {
+			func(it peer.Item) *websocket.PreparedMessage {
 				m, err := websocket.NewPreparedMessage(websocket.TextMessage, it.Data)
 				if err != nil {
 					panic(err) // fails for control messages only
@@ -68,7 +70,7 @@ type chatClient[M any] struct {
 	send chan M
 }
 
-func newChat[M any](prepare func(Item) M, send func(*websocket.Conn, M, <-chan M) error) *Target {
+func newChat[M any](prepare func(peer.Item) M, send func(*websocket.Conn, M, <-chan M) error) *peer.Target {
 	h := &chat[M]{
 		send:       send,
 		broadcast:  make(chan M),
@@ -77,7 +79,7 @@ func newChat[M any](prepare func(Item) M, send func(*websocket.Conn, M, <-chan M
 		upgrader:   websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024, CheckOrigin: anyOrigin},
 	}
 	go h.run()
-	return &Target{Handler: h, Publish: func(it Item, _ int) { h.broadcast <- prepare(it) }}
+	return &peer.Target{Handler: h, Publish: func(it peer.Item, _ int) { h.broadcast <- prepare(it) }}
 }
 
 func (h *chat[M]) run() {

@@ -1,4 +1,4 @@
-package compare
+package peers
 
 // goals says what Crier is to reach, by scenario: ratios that were set in advance, from measurements of the peers. A goal
 // is changed when it was set wrongly, not when it is missed.

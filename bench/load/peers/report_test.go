@@ -1,13 +1,14 @@
-package compare
+package peers
 
 import (
 	"cmp"
 	_ "embed"
 	"fmt"
-	"runtime/debug"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/crier-go/crier/bench/load"
 	"github.com/crier-go/crier/bench/load/internal/peer"
 	"github.com/crier-go/crier/bench/load/internal/report"
 )
@@ -37,20 +38,16 @@ func (c *campaign) markdown(picture string) string {
 
 // versions returns the modules that are measured, with their versions.
 func versions() (lines []string) {
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
-		return nil
-	}
-	for _, p := range peer.All {
-		for _, m := range info.Deps {
-			version := m.Version
-			if m.Replace != nil {
-				version = "this checkout"
-			}
-			line := strings.TrimPrefix(m.Path, "github.com/") + " " + version
-			if m.Path == p.Module && !slices.Contains(lines, line) {
-				lines = append(lines, line)
-			}
+	for _, p := range all {
+		m := regexp.MustCompile(`(?m)^\t` + regexp.QuoteMeta(p.Module) + ` (\S+)$`).FindStringSubmatch(load.GoMod)
+		if p.Module == "" || m == nil {
+			continue
+		}
+		if p.Kind == peer.Ours {
+			m[1] = "this checkout"
+		}
+		if line := strings.TrimPrefix(p.Module, "github.com/") + " " + m[1]; !slices.Contains(lines, line) {
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -1,9 +1,4 @@
-// Package compare measures Crier and what people use in its place, side by side on one machine: what an event costs to
-// encode, to deliver to sleeping readers, to send over Server-Sent Events and WebSocket, what arrives of a burst, and
-// how much memory an idle connection takes. It needs Linux.
-//
-// Each measurement has a new process with one peer, and a second one with its clients, which are the same for all.
-package compare
+package peers
 
 import (
 	"context"
@@ -35,8 +30,8 @@ type campaign struct {
 	results   []result
 }
 
-// Run measures and reports as the arguments say.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// runReport measures and reports as the arguments say.
+func runReport(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c := &campaign{progress: stderr, began: time.Now()}
 	to, err := c.parse(args, stderr)
 	if err != nil {
@@ -53,7 +48,7 @@ func (c *campaign) parse(args []string, stderr io.Writer) (to report.Destination
 	fs.IntVar(&c.rounds, "rounds", 3, "how often each measurement is made; `n`")
 	seconds := fs.Float64("seconds", 2, "how long each measurement lasts")
 	only := fs.String("scenarios", "", "comma-separated `names` of scenarios, or their beginnings; all by default")
-	who := fs.String("peers", strings.Join(peer.Names(), ","), "comma-separated `names` of peers. Floors always take part")
+	who := fs.String("peers", strings.Join(names(), ","), "comma-separated `names` of peers. Floors always take part")
 	fs.StringVar(&c.profiles, "profiles", "", "write the servers' CPU profiles, and heap profiles of idle connections, to this "+
 		"`directory`: scenario-peer.pprof, for go tool pprof")
 	rig.ProcsFlag(fs)
@@ -88,11 +83,11 @@ func (c *campaign) parse(args []string, stderr io.Writer) (to report.Destination
 	}
 	names := strings.Split(*who, ",")
 	for _, name := range names {
-		if _, err := peer.Find(name); err != nil {
+		if _, err := find(name); err != nil {
 			return to, err
 		}
 	}
-	for _, p := range peer.All {
+	for _, p := range all {
 		if p.Kind == peer.Floor || slices.Contains(names, p.Name) {
 			c.peers = append(c.peers, p)
 		}
@@ -102,7 +97,7 @@ func (c *campaign) parse(args []string, stderr io.Writer) (to report.Destination
 			return to, err
 		}
 	}
-	return to, to.Check(len(c.scenarios) == len(scenarios) && len(c.peers) == len(peer.All))
+	return to, to.Check(len(c.scenarios) == len(scenarios) && len(c.peers) == len(all))
 }
 
 // run measures until all is measured or the context ends. The error says that measurements have failed.
@@ -162,15 +157,12 @@ func (c *campaign) measure(ctx context.Context, s *scenario, o *outcome, round i
 	}
 }
 
-// RoleServer is the role of the server's process.
-const RoleServer = "peer"
-
 // once makes one measurement in new processes.
 func (c *campaign) once(ctx context.Context, s *scenario, p *peer.Peer) (m Sample, err error) {
 	const longest = 3 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	server, err := child.Start(ctx, RoleServer)
+	server, err := child.Start(ctx, roleServer)
 	if err != nil {
 		return m, err
 	}

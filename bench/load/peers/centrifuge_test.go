@@ -1,4 +1,4 @@
-package peer
+package peers
 
 import (
 	"cmp"
@@ -10,14 +10,15 @@ import (
 	"github.com/centrifugal/centrifuge"
 
 	"github.com/crier-go/crier/bench/internal/reader"
+	"github.com/crier-go/crier/bench/load/internal/peer"
 )
 
 // centrifugeDefault is github.com/centrifugal/centrifuge with the configuration of its tutorial: one channel, a
 // server-side subscription for each client, node.Publish, its SSE and WebSocket handlers, JSON. Its application-level
 // pings stay on, but it does not expect pongs, because the clients here do not send them.
-var centrifugeDefault = Peer{
+var centrifugeDefault = peer.Peer{
 	Name: "centrifuge", Title: "centrifuge", Module: "github.com/centrifugal/centrifuge",
-	SSE: centrifugeServer(SSE, plainCentrifuge), WS: centrifugeServer(WS, plainCentrifuge),
+	SSE: centrifugeServer(peer.SSE, plainCentrifuge), WS: centrifugeServer(peer.WS, plainCentrifuge),
 	Fanout: centrifugeReaders(false), Route: centrifugeReaders(true),
 }
 
@@ -29,9 +30,9 @@ var centrifugeDefault = Peer{
 //     of latency, which the measurements do not show;
 //   - write buffers come from a pool, read buffers are small, and commands are processed off the read loop, which
 //     keeps its stack small.
-var centrifugeTuned = Peer{
+var centrifugeTuned = peer.Peer{
 	Name: "centrifuge-tuned", Title: "centrifuge, tuned", Module: "github.com/centrifugal/centrifuge",
-	SSE: centrifugeServer(SSE, tunedCentrifuge), WS: centrifugeServer(WS, tunedCentrifuge),
+	SSE: centrifugeServer(peer.SSE, tunedCentrifuge), WS: centrifugeServer(peer.WS, tunedCentrifuge),
 }
 
 const (
@@ -80,18 +81,18 @@ func newCentrifuge(c centrifugeConfig) (*centrifuge.Node, error) {
 }
 
 // publishCentrifuge ignores errors, because the clients count what arrives.
-func publishCentrifuge(node *centrifuge.Node) func(Item, int) {
-	return func(it Item, _ int) { _, _ = node.Publish(centrifugeChannel, it.Data) }
+func publishCentrifuge(node *centrifuge.Node) func(peer.Item, int) {
+	return func(it peer.Item, _ int) { _, _ = node.Publish(centrifugeChannel, it.Data) }
 }
 
-func centrifugeServer(t Transport, c centrifugeConfig) func() (*Target, error) {
-	return func() (*Target, error) {
+func centrifugeServer(t peer.Transport, c centrifugeConfig) func() (*peer.Target, error) {
+	return func() (*peer.Target, error) {
 		node, err := newCentrifuge(c)
 		if err != nil {
 			return nil, err
 		}
-		target := &Target{Publish: publishCentrifuge(node)}
-		if t == WS {
+		target := &peer.Target{Publish: publishCentrifuge(node)}
+		if t == peer.WS {
 			target.Handler, target.Hello = centrifuge.NewWebsocketHandler(node, c.ws), []byte(centrifugeConnect)
 		} else {
 			target.Handler = centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{PingPongConfig: withoutPongs})
@@ -102,8 +103,8 @@ func centrifugeServer(t Transport, c centrifugeConfig) func() (*Target, error) {
 }
 
 // centrifugeReaders connects clients whose transport counts in place of writing to a socket.
-func centrifugeReaders(routed bool) func(int, *reader.Tally) (*Target, error) {
-	return func(readers int, t *reader.Tally) (*Target, error) {
+func centrifugeReaders(routed bool) func(int, *reader.Tally) (*peer.Target, error) {
+	return func(readers int, t *reader.Tally) (*peer.Target, error) {
 		node, err := newCentrifuge(plainCentrifuge)
 		if err != nil {
 			return nil, err
@@ -122,9 +123,9 @@ func centrifugeReaders(routed bool) func(int, *reader.Tally) (*Target, error) {
 			}
 		}
 		if !routed {
-			return &Target{Publish: publishCentrifuge(node)}, nil
+			return &peer.Target{Publish: publishCentrifuge(node)}, nil
 		}
-		return &Target{Publish: func(it Item, user int) { _, _ = node.Publish(channels[user], it.Data) }}, nil
+		return &peer.Target{Publish: func(it peer.Item, user int) { _, _ = node.Publish(channels[user], it.Data) }}, nil
 	}
 }
 

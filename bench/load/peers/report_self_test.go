@@ -1,4 +1,4 @@
-package compare
+package peers
 
 import (
 	"encoding/xml"
@@ -70,7 +70,8 @@ func TestMarkdown(t *testing.T) {
 		"| loser | 9000 | 9.00 | 18.0 | 2.00 | 71 % |\n",
 		"| broken | failed: it broke / here |  |  |  |  |\n",
 		"| *floor: raw* | 500 | 0.50 | 1.00 | 9.00 | nothing |\n",
-		"higher is better", "\n### A <scenario>\n", "](a/b.svg)", "Measured on 1970-01-01 00:00 UTC: ", "; 3 rounds of 1s.\n",
+		"higher is better", "\n### A <scenario>\n", "](a/b.svg)", "Versions: crier-go/crier this checkout, tmaxmax/go-sse v0.", "coder/websocket v1.", "r3labs/sse/v2 v2.",
+		"Measured on 1970-01-01 00:00 UTC: ", "; 3 rounds of 1s.\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing from:\n%s", want, text)

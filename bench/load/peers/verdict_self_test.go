@@ -1,4 +1,4 @@
-package compare
+package peers
 
 import (
 	"errors"
@@ -23,11 +23,11 @@ func TestGoalsAreMeasurable(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			if p, err := peer.Find(g.ours); err != nil || p.Kind != peer.Ours || !s.includes(&p) {
+			if p, err := find(g.ours); err != nil || p.Kind != peer.Ours || !s.includes(&p) {
 				t.Errorf("%s: %s is not ours or takes no part: %v", name, g.ours, err)
 			}
 			for _, than := range g.than {
-				if p, err := peer.Find(than); err != nil || !in.includes(&p) {
+				if p, err := find(than); err != nil || !in.includes(&p) {
 					t.Errorf("%s: %s takes no part: %v", in.name, than, err)
 				}
 			}
@@ -37,7 +37,7 @@ func TestGoalsAreMeasurable(t *testing.T) {
 
 // of returns a made-up outcome of a real peer, with a round for each value.
 func of(name string, values ...float64) outcome {
-	p, err := peer.Find(name)
+	p, err := find(name)
 	if err != nil {
 		panic(err)
 	}
