@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -24,4 +25,30 @@ func TestScanner(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkReceive measures what a client spends on an event. The server does not get that time.
+func BenchmarkReceive(b *testing.B) {
+	var events []byte
+	for n := range 100 {
+		events = fmt.Appendf(events, "id: 0190b6a0-7c1f-7d3a-9c55-00%010d\nevent: portfolio.balance.updated\ndata: {\"seq\":\"~#%010d\",\"note\":\"%0110d\"}\n\n", n, n, n)
+	}
+	in := []byte(chunk(string(events)))
+	var p parser
+	var s scanner
+	if err := p.feed([]byte(chunked), nil); err != nil {
+		b.Fatal(err)
+	}
+	found, turns := 0, 0
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		if err := p.feed(in, func(b []byte) { s.feed(b, func(int64) { found++ }) }); err != nil {
+			b.Fatal(err)
+		}
+		turns++
+	}
+	if found != 100*turns {
+		b.Fatalf("found %d events of %d", found, 100*turns)
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(found), "ns/event")
 }

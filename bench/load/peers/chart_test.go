@@ -19,7 +19,7 @@ import (
 // Measures of the picture in points.
 const (
 	chartWidth = 690
-	chartLabel = 170 // where bars begin
+	chartLeft  = -0.45 // of the names, where bars begin at 0 and the longest ends at 1
 	chartRow   = 15
 	chartHead  = 70 // above the first group
 	chartGroup = 42 // of each group, its rows aside
@@ -83,7 +83,7 @@ func (r *result) draw(p report.Picture, top float64) float64 {
 	p.Text(15, top+27, 8.5, report.Faint, r.scenario.unit+", "+wins)
 	pl := report.NewPlot()
 	pl.HideAxes()
-	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = 0, 1.4, 0.5-float64(len(bars)), 0.5
+	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = chartLeft, 1.4, 0.5-float64(len(bars)), 0.5
 	for i, o := range bars {
 		v, y := o.value(), -float64(i)
 		end := min(v.median/longest, 1)
@@ -99,13 +99,13 @@ func (r *result) draw(p report.Picture, top float64) float64 {
 		if lost := remarks(o.samples); lost != "" {
 			value += " · " + lost
 		}
-		p.Text(15, top+33+chartRow*(float64(i)+0.5), 8.5, report.Ink, o.peer.Title)
+		style := report.Style(report.Ink)
 		pl.Add(&plotter.Labels{
-			XYs: plotter.XYs{{X: end, Y: y}}, Labels: []string{value}, TextStyle: []text.Style{report.Style(report.Ink)}, Offset: vg.Point{X: 6},
+			XYs: plotter.XYs{{X: chartLeft, Y: y}, {X: end + 0.01, Y: y}}, Labels: []string{o.peer.Title, value}, TextStyle: []text.Style{style, style},
 		})
 	}
 	bottom := top + 33 + float64(chartRow*len(bars))
-	pl.Draw(p.Part(chartLabel, chartWidth-15, top+33, bottom))
+	pl.Draw(p.Part(15, chartWidth-15, top+33, bottom))
 	return bottom + chartGroup - 33
 }
 

@@ -177,7 +177,7 @@ func TestGoalsTable(t *testing.T) {
 	text := c.markdown("")
 	for _, want := range []string{
 		"\n### Goals\n\nOf 5 goals 3 are reached, 1 missed, 1 not measured. ",
-		"| scenario | measured | goal | came to | result |\n|---|---:|---:|---:|---:|\n",
+		"| scenario | measured | goal | came to | result |\n|---|---|---|---:|---|\n",
 		"| Encode one event | Crier / go-sse | at most 0.33× | 0.30× | reached |\n",
 		"| Publish to one of 1,000,000 users | Crier / Crier, publish to one of 1,000 users | at most 8× | 9.00× | **missed** |\n",
 		"| WebSocket, memory of an idle connection | Crier / gws Broadcaster | at most 1× | – | not measured |\n",

@@ -138,7 +138,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got, want := Table([][]string{{"", "a", "b"}, {"x|y\nz", "1"}}), "|  | a | b |\n|---|---:|---:|\n| x/y z | 1 |  |\n"; got != want {
+	if got, want := Table([][]string{{"", "a", "b"}, {"x|y\nz", "1"}}, 2), "|  | a | b |\n|---|---:|---|\n| x/y z | 1 |  |\n"; got != want {
 		t.Errorf("the table is\n%s\nwant\n%s", got, want)
 	}
 }

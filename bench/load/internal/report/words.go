@@ -23,8 +23,8 @@ func Render(text string, data any) string {
 	return b.String()
 }
 
-// Table returns a Markdown table. Columns after the first are aligned right.
-func Table(rows [][]string) string {
+// Table returns a Markdown table. The first column and those with these indices are aligned left, the others right.
+func Table(rows [][]string, left ...int) string {
 	var b strings.Builder
 	for i, row := range rows {
 		cells := slices.Concat(row, make([]string, len(rows[0])-len(row)))
@@ -33,7 +33,13 @@ func Table(rows [][]string) string {
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 		if i == 0 {
-			fmt.Fprintf(&b, "|---%s|\n", strings.Repeat("|---:", len(row)-1))
+			for j := range row {
+				cells[j] = "|---:"
+				if j == 0 || slices.Contains(left, j) {
+					cells[j] = "|---"
+				}
+			}
+			b.WriteString(strings.Join(cells, "") + "|\n")
 		}
 	}
 	return b.String()

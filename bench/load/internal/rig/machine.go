@@ -11,14 +11,15 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Resident returns the resident memory of this process in bytes.
+// Resident returns the resident memory of this process in bytes, without the pages of the program's file: these become
+// resident whenever some code runs for the first time.
 func Resident() (uint64, error) {
 	p, err := procfs.Self()
 	if err != nil {
 		return 0, err
 	}
 	status, err := p.NewStatus()
-	return status.VmRSS, err
+	return status.RssAnon, err
 }
 
 // Available returns how much memory can be had without swapping, in bytes; 0 if the system does not tell.
