@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/crier-go/crier/bench/load/internal/report"
+	"github.com/crier-go/crier/bench/load/internal/rig"
 )
 
 //go:embed report.md.tmpl
@@ -28,7 +29,7 @@ func (c *campaign) markdown(picture string) string {
 		crowd = report.Percent(c.others)
 	}
 	return report.Render(page, map[string]any{
-		"sentence": c.sentence(), "began": report.Time(c.began), "took": c.took.Round(time.Second), "machine": report.Machine(), "streams": c.streams(),
+		"sentence": c.sentence(), "began": report.Time(c.began), "took": c.took.Round(time.Second), "machine": rig.Describe(), "streams": c.streams(),
 		"often": c.often(), "size": c.size, "p99": fullP99, "busy": fullBusy, "crowd": crowd, "picture": picture, "results": c.results,
 	})
 }
@@ -80,7 +81,7 @@ var lines = map[string]draw.LineStyle{
 func (c *campaign) chart() []byte {
 	p := report.NewPicture("What this machine holds", 690, 525)
 	p.Text(18, 24, 15, report.Ink, "What this machine holds")
-	p.Text(18, 40, 8.5, report.Faint, report.Machine()+" · "+c.began.UTC().Format("2006-01-02")+
+	p.Text(18, 40, 8.5, report.Faint, rig.Describe()+" · "+c.began.UTC().Format("2006-01-02")+
 		" · CPU is of server and clients; dots: held")
 	for i := range c.results {
 		r := &c.results[i]

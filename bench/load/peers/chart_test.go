@@ -3,7 +3,6 @@ package peers
 import (
 	"fmt"
 	"image/color"
-	"runtime"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -37,8 +36,7 @@ func (c *campaign) chart() []byte {
 	}
 	p := report.NewPicture("Crier beside its peers", chartWidth, float64(height))
 	p.Text(15, 22, 15, report.Ink, "Crier beside its peers")
-	p.Text(15, 38, 8.5, report.Faint, fmt.Sprintf("%s · %d cores · %s · %s · medians, rounds: %d",
-		rig.Processor(), runtime.NumCPU(), runtime.Version(), c.began.UTC().Format("2006-01-02"), c.rounds))
+	p.Text(15, 38, 8.5, report.Faint, fmt.Sprintf("%s · %s · medians, rounds: %d", rig.Describe(), c.began.UTC().Format("2006-01-02"), c.rounds))
 	x := 15.0
 	for _, l := range []struct {
 		label string

@@ -11,6 +11,7 @@ import (
 	"github.com/crier-go/crier/bench/load"
 	"github.com/crier-go/crier/bench/load/internal/peer"
 	"github.com/crier-go/crier/bench/load/internal/report"
+	"github.com/crier-go/crier/bench/load/internal/rig"
 )
 
 //go:embed report.md.tmpl
@@ -30,7 +31,7 @@ func (c *campaign) markdown(picture string) string {
 		tables = append(tables, map[string]any{"title": s.title, "about": s.about, "unit": s.unit, "higherWins": s.higherWins, "rows": rows})
 	}
 	return report.Render(page, map[string]any{
-		"began": report.Time(c.began), "machine": report.Machine(), "rounds": c.rounds, "length": c.length,
+		"began": report.Time(c.began), "machine": rig.Describe(), "rounds": c.rounds, "length": c.length,
 		"versions": strings.Join(versions(), ", "), "goals": goals, "of": len(goals) - 1,
 		"reached": count[reached], "missed": count[missed], "notMeasured": count[notMeasured], "picture": picture, "scenarios": tables,
 	})

@@ -80,7 +80,7 @@ func (c *crier) gaps() (n uint64) {
 
 func (c *crier) target(handler http.Handler) *Target {
 	return &Target{
-		Handler: handler, Path: "/?user={user}",
+		Handler: handler, Path: "/{user}",
 		Prepare: func(it Item, user int) any { return c.event(it, user) },
 		Publish: c.publish, Gaps: c.gaps,
 	}
@@ -97,12 +97,12 @@ func crierSession(i int) hub.Session {
 	return hub.Session{User: crierUser(i), Allowed: hub.Everything()}
 }
 
-// crierServer serves the user whom the request names.
+// crierServer serves the user whom the path names.
 func crierServer(handler func(*hub.Hub, transport.Authenticator) http.Handler) func() (*Target, error) {
 	return func() (*Target, error) {
 		c := newCrier()
 		return c.target(handler(c.hub, func(r *http.Request) (hub.Session, error) {
-			i, err := strconv.Atoi(r.URL.Query().Get("user"))
+			i, err := strconv.Atoi(r.URL.Path[1:])
 			if err != nil {
 				return hub.Session{}, transport.ErrUnauthenticated
 			}

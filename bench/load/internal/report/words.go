@@ -2,15 +2,12 @@ package report
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"text/template"
 	"time"
 
 	"github.com/dustin/go-humanize"
-
-	"github.com/crier-go/crier/bench/load/internal/rig"
 )
 
 // Render executes a template, which can call the functions of this file.
@@ -92,12 +89,6 @@ func Count[N int | int64 | float64](n N) string { return humanize.Comma(int64(n)
 
 // Percent returns a part of a whole, 0 to 1, in percent.
 func Percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
-
-// Machine describes this machine in one line.
-func Machine() string {
-	return fmt.Sprintf("%s, %d cores, GOMAXPROCS %d, %s/%s, %s", rig.Processor(), runtime.NumCPU(), runtime.GOMAXPROCS(0),
-		runtime.GOOS, runtime.GOARCH, runtime.Version())
-}
 
 // Time returns a time for people.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -47,14 +47,19 @@ func Busy() time.Duration {
 	return time.Duration((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal) * float64(time.Second))
 }
 
-// Processor returns the name of the machine's processor.
-func Processor() string {
+// Describe describes the machine in one line: processor, cores, system and Go version.
+func Describe() string {
+	processor, kernel := "unknown processor", ""
 	if fs, err := procfs.NewDefaultFS(); err == nil {
 		if info, err := fs.CPUInfo(); err == nil && len(info) > 0 {
-			return info[0].ModelName
+			processor = info[0].ModelName
+		}
+		if release, err := fs.SysctlStrings("kernel.osrelease"); err == nil && len(release) > 0 {
+			kernel = " " + release[0]
 		}
 	}
-	return "unknown processor"
+	return fmt.Sprintf("%s, %d cores, GOMAXPROCS %d, %s%s/%s, %s", processor, runtime.NumCPU(), runtime.GOMAXPROCS(0),
+		runtime.GOOS, kernel, runtime.GOARCH, runtime.Version())
 }
 
 // ProcsFlag defines -procs, which sets GOMAXPROCS here and in all children.
