@@ -66,7 +66,7 @@ type Reading struct {
 	Memory     float64       // bytes that the server held for each client; 0 if it is not known
 
 	Unpublished int64 // events for which the publisher had no time
-	Missing     int64 // deliveries that had not arrived a second after the last event
+	Missing     int64 // deliveries that never arrived
 	Gaps        int64 // told to clients: the server dropped events that they had not received
 	Closed      int64 // connections that ended
 }
@@ -144,7 +144,7 @@ func (r *Reading) over() string {
 	case r.Unpublished > 0:
 		return "there was no time to publish all events"
 	case r.Missing > 0:
-		return fmt.Sprintf("%d deliveries were still missing", r.Missing)
+		return fmt.Sprintf("%d deliveries are missing", r.Missing)
 	case r.P99 > fullP99:
 		return "p99 is over " + fullP99.String()
 	case r.busy() > fullBusy:
