@@ -9,8 +9,8 @@ import (
 	"github.com/crier-go/crier/event"
 )
 
-// A channels is what most programs have: each reader has a channel, in a map
-// behind a mutex, and a publish sends on each.
+// A channels is the common pattern: each reader has a channel, in a map behind a
+// mutex, and a publish sends on each.
 type channels struct {
 	tally *reader.Tally
 	work  sync.WaitGroup
@@ -41,11 +41,11 @@ func (c *channels) listen() {
 	}
 }
 
-// send hands an event to one reader, and never waits for it.
+// send sends an event to one reader without blocking.
 func send(ch chan *event.Event, e *event.Event) {
 	select {
 	case ch <- e:
-	default: // lost, which the tally will show
+	default: // lost; the tally shows it
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkConnect opens a stream and closes it again: in the hub alone, while
-// others listen, and over loopback, from connecting to the opening cursor. There
-// the client, in the same process, is part of the time.
+// BenchmarkConnect opens a stream and closes it again: in the hub alone, with
+// other streams open, and over loopback, from connecting to the opening cursor.
+// Over loopback the client runs in the same process and is part of the time.
 func BenchmarkConnect(b *testing.B) {
 	for _, others := range []int{0, 10_000} {
 		b.Run("over=hub/others="+count(others), func(b *testing.B) {
@@ -56,8 +56,8 @@ func BenchmarkConnect(b *testing.B) {
 					b.Fatal(err)
 				}
 				turns++
-				// A server that is behind with its goodbyes would have more and
-				// more to do, and all the user's streams.
+				// Wait for a server that is slow to end streams. The streams of this
+				// user would pile up.
 				for n := 0; turns-int(ended(srv.hub)) > 8; n++ {
 					if runtime.Gosched(); n > 1000 {
 						time.Sleep(100 * time.Microsecond)
@@ -76,14 +76,14 @@ func ended(h *hub.Hub) (n uint64) {
 	return n
 }
 
-// visit connects, waits for the opening cursor, and hangs up.
+// visit connects, waits for the opening cursor, and disconnects.
 func visit(addr string, request, buf []byte) error {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	c.(*net.TCPConn).SetLinger(0) // or ports would run out: each would rest for a minute
+	c.(*net.TCPConn).SetLinger(0) // TIME_WAIT would use up the ports
 	c.SetDeadline(time.Now().Add(patience))
 	if _, err := c.Write(request); err != nil {
 		return err

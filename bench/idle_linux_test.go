@@ -2,13 +2,13 @@ package bench
 
 import "testing"
 
-// BenchmarkIdle measures the memory of an idle connection: by how much the
-// resident memory of a server, in a process of its own, grows when clients of
-// another process connect, hear one event each, and then are quiet. What the
-// kernel holds for its sockets is not in it. Of B/conn, heap-B/conn and
-// stack-B/conn are the parts that the runtime can name.
+// BenchmarkIdle measures the memory of an idle connection: the growth of a server's
+// resident memory, in a process of its own, when clients in another process
+// connect, receive one event each, and then are idle. Kernel memory of the sockets
+// is not included. heap-B/conn and stack-B/conn are the parts of B/conn that the
+// runtime reports.
 //
-// One turn is one such pair of processes.
+// One iteration is one such pair of processes.
 func BenchmarkIdle(b *testing.B) {
 	const warm, clients = 200, 2_000 // the first connections pay for what all share
 	for _, transport := range transports {

@@ -6,13 +6,13 @@ import (
 	"github.com/crier-go/crier/bench/internal/machine"
 )
 
-// BenchmarkLoopback is all of it: events are broadcast, written to sockets, and
-// counted by clients in another process, which says when all have arrived; only
-// then come the next. events=1 is a write for each delivery, the dearest way;
-// of 64 in a row, a stream that is being written to finds several at once.
+// BenchmarkLoopback measures the whole path: events are broadcast, written to
+// sockets, and counted by clients in another process. The next events follow when
+// all have arrived. events=1 is one write for each delivery, the most expensive
+// case; of 64 in a row, a stream writes several at once.
 //
-// The clients compete for the same processors, so deliveries/s is what both can
-// do; cpu-ns/delivery is the server's alone. A -cpuprofile shows the server.
+// The clients use the same processors, so deliveries/s is what both can do;
+// cpu-ns/delivery is the server's alone. A -cpuprofile shows the server.
 func BenchmarkLoopback(b *testing.B) {
 	for _, transport := range transports {
 		for _, clients := range []int{100, 1_000} {
@@ -57,7 +57,7 @@ func overLoopback(b *testing.B, transport string, clients, events int) {
 	wantNoGaps(b, srv.hub)
 }
 
-// files makes room for so many connections.
+// files skips the benchmark if the system does not allow enough open files.
 func files(b *testing.B, connections int) {
 	b.Helper()
 	want := uint64(connections + 200)

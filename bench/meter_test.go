@@ -14,15 +14,15 @@ type meter struct {
 	mallocs uint64
 }
 
-// startMeter is called right before the loop.
+// startMeter must be called right before the loop.
 func startMeter(b *testing.B) *meter {
 	b.Helper()
-	runtime.GC() // what was set up is no longer garbage that the loop would pay for
+	runtime.GC() // so that the loop does not pay for the setup's garbage
 	return &meter{b: b, mallocs: mallocs()}
 }
 
-// report is called right behind the loop. The time for one turn is left out: it
-// depends on how much a turn happens to do.
+// report must be called right after the loop. It does not report ns/op, which
+// depends on how much one iteration does.
 func (m *meter) report(deliveries int) {
 	n := float64(deliveries)
 	elapsed := m.b.Elapsed()
@@ -38,10 +38,10 @@ func mallocs() uint64 {
 	return s.Mallocs
 }
 
-// patience is how long is waited for anything before the benchmark fails.
+// patience is how long a benchmark waits for anything before it fails.
 const patience = 30 * time.Second
 
-// received waits until readers have got exactly n in all.
+// received waits until readers have received exactly n events in all.
 func received(tb testing.TB, t *reader.Tally, n int) {
 	tb.Helper()
 	if err := t.Wait(n); err != nil {

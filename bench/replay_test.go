@@ -9,9 +9,9 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkReplay resumes behind so many events, takes them all, and hangs up:
-// what a client that comes back costs the hub. after=id is from the last event
-// that it saw, which has to be found; after=cursor is from a heartbeat.
+// BenchmarkReplay measures a client that resumes: it subscribes behind a number of
+// events, takes them all, and disconnects. after=id resumes from the last event's
+// id, which has to be looked up; after=cursor from a heartbeat's cursor.
 func BenchmarkReplay(b *testing.B) {
 	for _, events := range []int{10, 1_000} {
 		for _, after := range []string{"cursor", "id"} {
@@ -49,7 +49,7 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// replayed takes what there is, and fails unless it is just these events.
+// replayed takes all events and fails unless they are exactly these.
 func replayed(b *testing.B, s *hub.Subscription, want []uuid.UUID, buf []*hub.Message) []*hub.Message {
 	for {
 		batch, err := s.Take(buf)
@@ -73,7 +73,7 @@ func replayed(b *testing.B, s *hub.Subscription, want []uuid.UUID, buf []*hub.Me
 	return buf
 }
 
-// countWoken adds up how many sleepers were woken. It is for one publisher.
+// countWoken adds up how many sleeping streams were woken. It is for one publisher.
 func countWoken(woken *int) func(*event.Event, int) {
 	return func(_ *event.Event, n int) { *woken += n }
 }

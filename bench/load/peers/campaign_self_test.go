@@ -38,7 +38,7 @@ func TestEveryScenarioHasPeersAndItsFloor(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	var c campaign
-	if _, err := c.parse([]string{"-scenarios", "sse-full,encode", "-peers", "go-sse", "-seconds", "0.5", "-rounds", "2"}, io.Discard); err != nil {
+	if _, err := c.parse([]string{"-scenarios", "sse-full,encode,sse-full-1k", "-peers", "go-sse", "-seconds", "0.5", "-rounds", "2"}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	var names []string

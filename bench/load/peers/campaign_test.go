@@ -70,13 +70,17 @@ func (c *campaign) parse(args []string, stderr io.Writer) (to report.Destination
 	}
 	c.length = time.Duration(*seconds * float64(time.Second))
 	for prefix := range strings.SplitSeq(*only, ",") {
-		before := len(c.scenarios)
+		found := false
 		for _, s := range scenarios {
-			if strings.HasPrefix(s.name, prefix) {
+			if !strings.HasPrefix(s.name, prefix) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(c.scenarios, func(x scenario) bool { return x.name == s.name }) {
 				c.scenarios = append(c.scenarios, s)
 			}
 		}
-		if len(c.scenarios) == before {
+		if !found {
 			_, err := findScenario(prefix)
 			return to, err
 		}
