@@ -26,7 +26,7 @@ import (
 // of them is that two processors share memory.
 //
 // hot=64 publishes to 64 users, whose memory is in the cache; hot=all to any user.
-// idle is the number of sleeping streams of other users, which must not matter.
+// idle-readers is the number of sleeping streams of other users, which must not matter.
 // Publishing to many users holds the lock longest.
 func BenchmarkLock(b *testing.B) {
 	for _, c := range []struct {
