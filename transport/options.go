@@ -17,9 +17,15 @@ type Options struct {
 	// Each stream jitters it by up to a fifth downwards. Keep it below the idle
 	// timeouts of proxies (nginx: 60 s, h2o: 30 s). Default 25 s.
 	Heartbeat time.Duration
-	// WriteTimeout is how long a write may make no progress, before the client
-	// counts as slow, or up to a third longer; on WebSocket also how long a
-	// pong may take. Default 10 s.
+	// WriteTimeout is how long a write may make no progress before the stream
+	// ends as slow; it may take up to a third longer to notice. On WebSocket it
+	// is also how long a pong may take. Default 10 s.
+	//
+	// On Linux, WebSockets and lean SSE streams ask the kernel: progress is
+	// what the client's kernel acknowledges, and a client whose kernel answers,
+	// but has no room because the client reads slowly or not at all, is given
+	// up to nine times as long. The kernel then holds about 16 KiB for it
+	// beyond what is on the way, and the stream as much.
 	WriteTimeout time.Duration
 	// Retry is how long clients are asked to wait before they connect again.
 	// Clients of a hub that shuts down are spread over 1 to 3 times as long,

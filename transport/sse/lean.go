@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -9,15 +10,17 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A leanConn writes a stream straight to a connection that was taken over from
 // net/http. Each write is one chunk (RFC 9112, section 7.1), so that a client can
 // tell the end of the stream from a connection that broke.
 type leanConn struct {
-	net  net.Conn
-	out  netwrite.Writer
-	head []byte // the response's head, until it is sent
+	net      net.Conn
+	out      netwrite.Writer
+	head     []byte // the response's head, until it is sent
+	vanished tcp.Vanished
 }
 
 // takeOver hijacks the connection behind w. It returns nil if that cannot be
@@ -42,6 +45,7 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	buf.Writer.Reset(nil) // let go of net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
+	tcp.Limit(c)
 	return &leanConn{net: c, out: netwrite.Writer{Conn: c, Timeout: timeout}, head: head.Bytes()}
 }
 
@@ -109,11 +113,19 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 	return nil
 }
 
+// errVanished means that the client has acknowledged nothing for a heartbeat.
+var errVanished = errors.New("sse: the client has vanished")
+
 func (c *leanConn) Beat(cursor string) error {
-	if cursor == "" {
-		return nil
+	if c.vanished.Check(c.net, c.out.Timeout) {
+		return errVanished
 	}
-	return c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
+	var err error
+	if cursor != "" {
+		err = c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
+	}
+	c.vanished.Mark(c.net)
+	return err
 }
 
 // End also stops reading, upon which serve closes the connection.
