@@ -17,14 +17,16 @@ import (
 	"github.com/crier-go/crier/transport/internal/fixture"
 )
 
-// owned are the transports that write to a connection of their own. Here the
-// kernel's buffers are the point, so the connections are real.
-var owned = []string{"sse lean", "ws"}
+// owned are the transports that know the connection that they write to. Here
+// the kernel's buffers are the point, so the connections are real.
+var owned = []string{"sse", "sse lean", "ws"}
 
 func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Options) (*fixture.Fixture, func() *net.TCPConn) {
 	f := fixture.New(t, ho)
 	o.Logger = f.Logger()
-	server := httptest.NewServer(handlers[name](f.Hub, f.Auth, o))
+	server := httptest.NewUnstartedServer(handlers[name](f.Hub, f.Auth, o))
+	server.Config.ConnContext = transport.ConnContext // for "sse"
+	server.Start()
 	t.Cleanup(server.Close)
 	return f, func() *net.TCPConn {
 		t.Helper()

@@ -2,12 +2,14 @@ package sse
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A conn writes a stream through net/http.
@@ -27,6 +29,10 @@ type conn struct {
 	// chunks: then a link that moves a few bytes still makes progress.
 	chunk  int
 	waited bool // within the present write
+
+	net      net.Conn // nil without transport.ConnContext
+	vanished tcp.Vanished
+	extender *extender // nil without net, and over HTTP/2
 }
 
 const (
@@ -35,7 +41,19 @@ const (
 )
 
 func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *conn {
-	return &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, chunk: largeChunk}
+	c := &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, chunk: largeChunk}
+	c.net = tcp.FromContext(r.Context())
+	if c.net != nil && !c.http2 {
+		c.extender = &extender{conn: c.net, rc: c.rc, timeout: timeout}
+	}
+	return c
+}
+
+// close releases what the extender holds.
+func (c *conn) close() {
+	if c.extender != nil {
+		c.extender.stop()
+	}
 }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
@@ -58,17 +76,27 @@ func (c *conn) Send(batch []*hub.Message) error {
 }
 
 func (c *conn) Beat(cursor string) error {
-	if cursor == "" {
-		return nil // what was sent has kept the connection alive
+	if c.net != nil && c.vanished.Check(c.net, c.timeout) {
+		return errVanished
 	}
-	return c.write(appendBeat(nil, cursor))
+	var err error
+	if cursor != "" { // else what was sent has kept the connection alive
+		err = c.write(appendBeat(nil, cursor))
+	}
+	if c.net != nil {
+		c.vanished.Mark(c.net)
+	}
+	return err
 }
 
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	return c.write(appendEnd(nil, reason, cursor, retry))
 }
 
-func (c *conn) Abort() { c.rc.SetWriteDeadline(time.Unix(1, 0)) }
+func (c *conn) Abort() {
+	c.close()
+	c.rc.SetWriteDeadline(time.Unix(1, 0))
+}
 
 // write writes and flushes p.
 func (c *conn) write(p []byte) error {
@@ -104,10 +132,15 @@ func (c *conn) writeChunk(p []byte) error {
 	began := time.Now()
 	// Setting a deadline was measured as a fourteenth of what a small write
 	// costs, so it is set a little further off than needed, and not each time.
-	if c.deadline.Sub(began) < c.timeout {
+	due := c.deadline.Sub(began) < c.timeout
+	if due {
 		if err := c.setDeadline(began.Add(c.timeout * 5 / 4)); err != nil {
 			return err
 		}
+	}
+	if c.extender != nil {
+		c.extender.begin(due)
+		defer c.extender.end()
 	}
 	_, err := c.w.Write(p)
 	if err == nil {

@@ -125,6 +125,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx = withBody
 	}
 	c := newConn(w, r, timeout)
+	defer c.close()
 	if isOpaque(w) {
 		h.warnOnce(w, "this ResponseWriter hides the one that it wraps: if streams stay silent, it keeps what is written to itself; "+
 			"give it an Unwrap method or keep it away from streams")

@@ -4,6 +4,7 @@
 package tcp
 
 import (
+	"context"
 	"net"
 	"syscall"
 	"time"
@@ -87,4 +88,17 @@ func (v *Vanished) Check(c net.Conn, d time.Duration) bool {
 	}
 	info, ok := InfoOf(c)
 	return ok && info.Acked == v.acked && !info.Answers(d)
+}
+
+type connKey struct{}
+
+// NewContext returns a context that FromContext finds c in.
+func NewContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// FromContext returns the connection of a request, or nil if it is not known.
+func FromContext(ctx context.Context) net.Conn {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	return c
 }
