@@ -32,7 +32,11 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
-	{"hub", []string{uuid, "event"}},
+	{"hub", []string{uuid, "event", "hub/internal/..."}},
+	{"hub/internal/eventlog", []string{uuid, "event"}},
+	{"schema", []string{uuid, "event"}},
+	{"schema/internal/...", []string{uuid, "event", "schema"}},
+	{"cmd/crier-schema", []string{"schema"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
@@ -49,6 +53,7 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // A Filter says which categories are heard. The zero value hears nothing.
@@ -82,7 +83,7 @@ func list(cs []event.Category) string {
 
 // A set of categories as the hub works with it: bit i is the i-th category of
 // the registry. A registry has at most 64.
-type categorySet = uint64
+type categorySet = eventlog.Categories
 
 // compile turns a filter into the hub's bits.
 func (h *Hub) compile(f Filter) (categorySet, error) {
@@ -121,15 +122,19 @@ type kindTable struct {
 }
 
 type kind struct {
-	category  uint8 // index into categories
-	ephemeral bool
+	category uint8 // index into categories
+	class    eventlog.Class
 }
 
 func newKindTable(r *event.Registry) kindTable {
 	t := kindTable{categories: r.Categories(), byType: map[event.Type]kind{}}
 	for info := range r.All() {
 		i := slices.Index(t.categories, info.Category)
-		t.byType[info.Type] = kind{category: uint8(i), ephemeral: info.Ephemeral}
+		k := kind{category: uint8(i)}
+		if info.Ephemeral {
+			k.class = eventlog.Ephemeral
+		}
+		t.byType[info.Type] = k
 	}
 	return t
 }

@@ -2,33 +2,34 @@ package hub
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// Publish sends e to its user: to every stream that the user has open now, and
-// to those that resume from before it while it is retained.
+// Publish sends e to its user: to every stream that the user has open, and to
+// those that resume from before it while it is retained.
 //
-// It never waits for a subscriber. The context is there for a backplane to
-// come; it is not looked at, since to a hub in memory a cancelled request is
-// no reason to lose an event. Errors: [ErrNoUser], [ErrClosed], an
-// [EventTooLargeError], and event.ErrUnknownType for a type that the hub's
-// registry does not have.
+// Publish never waits for a subscriber. A hub without a backplane does not look
+// at ctx: a cancelled request is no reason to lose an event. Errors:
+// [ErrNoUser], [ErrClosed], an [EventTooLargeError], and event.ErrUnknownType
+// for a type that the hub's registry does not have.
 func (h *Hub) Publish(ctx context.Context, e *event.Event) error {
 	users := [1]uuid.UUID{e.User()}
 	return h.publish(ctx, e, users[:])
 }
 
-// PublishTo sends one event to several users, whoever its own user is. It is
-// encoded once for all of them, and a user named twice counts once. Each user
-// gets it at a place of its own in the hub's order, so that a long list never
-// holds up other publishes for long; should the hub be shut down in the middle
-// of one, ErrClosed says that the rest did not get it. Errors are those of
-// Publish; without users it does nothing.
+// PublishTo sends e to several users and ignores e's own. It is encoded once for
+// all of them. A user that is named twice receives it once.
+//
+// A list of more than 256 users is published in parts, so that it never holds up
+// other publishes for long. If the hub is shut down between two parts, PublishTo
+// returns ErrClosed and the rest do not receive the event. Other errors are
+// those of Publish, and then nobody receives it. Without users, PublishTo does
+// nothing.
 func (h *Hub) PublishTo(ctx context.Context, e *event.Event, users ...uuid.UUID) error {
 	if len(users) > 1 {
 		users = unique(users)
@@ -36,8 +37,24 @@ func (h *Hub) PublishTo(ctx context.Context, e *event.Event, users ...uuid.UUID)
 	return h.publish(ctx, e, users)
 }
 
-// unique returns users in their order without repetitions. It leaves the
-// caller's slice alone.
+// Broadcast sends e to every stream of the hub and ignores e's own user. Errors
+// are those of Publish, except ErrNoUser.
+func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
+	m, err := h.newEventMessage(e)
+	if err != nil {
+		return err
+	}
+	everyone := [1]eventlog.Key{}
+	woken, err := h.append(m, everyone[:])
+	if err != nil {
+		return err
+	}
+	h.observePublished(ctx, e, woken)
+	return nil
+}
+
+// unique returns users in their order without repetitions. It does not modify
+// the caller's slice.
 func unique(users []uuid.UUID) []uuid.UUID {
 	seen := make(map[uuid.UUID]struct{}, len(users))
 	return slices.DeleteFunc(slices.Clone(users), func(u uuid.UUID) bool {
@@ -46,10 +63,6 @@ func unique(users []uuid.UUID) []uuid.UUID {
 		return again
 	})
 }
-
-// usersAtOnce is how many users are served while the lock is held once.
-// (100,000 in one piece held it for 34 ms.)
-const usersAtOnce = 64
 
 func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) error {
 	if slices.Contains(users, uuid.Nil) {
@@ -60,10 +73,13 @@ func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) er
 		return err
 	}
 	woken := 0
-	for len(users) > 0 { // not slices.Chunk, which would have Publish's one user escape to the heap
-		slice := users[:min(len(users), usersAtOnce)]
-		users = users[len(slice):]
-		n, err := h.publishSlice(m, slice)
+	var few [8]eventlog.Key
+	for part := range slices.Chunk(users, eventlog.AppendAtOnce) {
+		keys := few[:0]
+		for _, user := range part {
+			keys = append(keys, eventlog.Key{ID: user})
+		}
+		n, err := h.append(m, keys)
 		woken += n
 		if err != nil {
 			return err
@@ -73,77 +89,9 @@ func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) er
 	return nil
 }
 
-func (h *Hub) publishSlice(m *Message, users []uuid.UUID) (woken int, err error) {
-	var logs [usersAtOnce]*log
-	ephemeral := m.event.Ephemeral()
-	for i, user := range users {
-		if ephemeral {
-			logs[i] = h.users.lookup(user) // nil: nobody listens
-		} else {
-			logs[i] = h.logOf(user)
-			logs[i].newest.Load() // fetches cold memory before the lock, not under it
-		}
-	}
-	h.retentionFor(ephemeral).warm()
-
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return 0, ErrClosed
-	}
-	h.lowerEpoch(millis(m.event.ID()))
-	p := h.head.Load()
-	for i, l := range logs[:len(users)] {
-		if !ephemeral && l.dropped {
-			l = h.logOf(users[i])
-			logs[i] = l
-		}
-		if ephemeral && (l == nil || l.listeners.Load() == 0) {
-			logs[i] = nil
-			continue
-		}
-		p++
-		h.append(l, p, m)
-	}
-	h.head.Store(p)
-	h.mu.Unlock()
-
-	for _, l := range logs[:len(users)] {
-		if l != nil {
-			woken += l.wake(m.category)
-		}
+func (h *Hub) append(m *Message, keys []eventlog.Key) (woken int, err error) {
+	if woken, err = h.store.Append(&m.item, keys); err != nil {
+		return woken, ErrClosed
 	}
 	return woken, nil
-}
-
-// Broadcast sends e to every stream of the hub, whoever e's own user is, and
-// to those that resume from before it while it is retained. Else it is as
-// Publish.
-func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
-	m, err := h.newEventMessage(e)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return ErrClosed
-	}
-	if m.event.Ephemeral() && h.everyone.listeners.Load() == 0 {
-		h.mu.Unlock()
-		h.observePublished(ctx, e, 0)
-		return nil
-	}
-	h.lowerEpoch(millis(e.ID()))
-	p := h.head.Load() + 1
-	h.append(h.everyone, p, m)
-	h.head.Store(p)
-	h.mu.Unlock()
-
-	h.observePublished(ctx, e, h.index.wake(m.category))
-	return nil
-}
-
-func (h *Hub) unknownType(t event.Type) error {
-	return fmt.Errorf("hub: %w: %q is not in the registry that the hub was made with", event.ErrUnknownType, string(t))
 }

@@ -6,12 +6,16 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// RevokeUser ends all streams of a user with reason [ReasonRevoked] and returns
-// how many it ended. An event that is published after RevokeUser has returned
-// never reaches them. A request that was authenticated before RevokeUser was
-// called, and subscribes afterwards, is refused.
+// RevokeUser ends all streams of a user with [ReasonRevoked] and returns how many
+// it ended. They are still given what was published before, so that an event
+// that says why reaches the device that it is about. An event that is published
+// after RevokeUser has returned never reaches them. A request that was
+// authenticated before RevokeUser was called, and subscribes afterwards, is
+// refused.
 //
 // The error is nil for a hub without a backplane, which does not look at ctx.
 func (h *Hub) RevokeUser(_ context.Context, user uuid.UUID) (ended int, err error) {
@@ -31,18 +35,15 @@ func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
 	// The record comes first: a subscription that is not yet among the user's
 	// finds it when it is.
 	h.revocations.note(revocation{user, session}, time.Now())
-	l := h.users.lookup(user)
-	if l == nil {
-		return 0
-	}
-	for _, s := range l.all() {
+	h.store.EachReaderOf(eventlog.Key{ID: user}, func(r *eventlog.Reader[*Message]) {
+		s := r.Owner.(*Subscription)
 		if session == "" || s.session.ID == session {
 			if s.live() {
 				ended++
 			}
-			s.End(ReasonRevoked)
+			s.end(ReasonRevoked, true)
 		}
-	}
+	})
 	return ended
 }
 

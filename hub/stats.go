@@ -4,6 +4,10 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // Stats are a hub's numbers at one moment. Counts are since the hub was made.
@@ -71,23 +75,21 @@ func (h *Hub) Stats() Stats {
 	st.Gaps = maps.Clone(h.counters.gaps)
 	h.counters.mu.Unlock()
 
-	h.mu.Lock()
-	st.Retained = h.retained.count + h.ephemeral.count
-	st.Bytes = h.retained.bytes + h.ephemeral.bytes
-	h.mu.Unlock()
-
-	head := h.head.Load()
-	logs := map[*log]struct{}{}
-	h.index.each(func(s *Subscription) {
+	usage := h.store.Usage()
+	st.Retained, st.Bytes = usage.Entries, usage.Bytes
+	head := h.store.Head()
+	users := map[uuid.UUID]struct{}{}
+	h.store.EachReader(func(r *eventlog.Reader[*Message]) {
+		s := r.Owner.(*Subscription)
 		st.Streams[s.transport]++
-		logs[s.log] = struct{}{}
+		users[s.session.User] = struct{}{}
 		s.mu.Lock()
 		st.Delivered += s.delivered
-		if !s.asleep.Load() && s.position < head {
-			st.Behind = max(st.Behind, head-s.position)
+		if p := r.Position(); !r.Asleep() && p < head {
+			st.Behind = max(st.Behind, head-p)
 		}
 		s.mu.Unlock()
 	})
-	st.Users = len(logs)
+	st.Users = len(users)
 	return st
 }

@@ -1,18 +1,22 @@
 package hub
 
 import (
+	"math"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrHearsNothing]; and a [Reason] where the stream is
-// refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or [ReasonUnavailable] for a request
-// that was authenticated more than a minute ago.
+// [UnknownCategoryError]; [ErrHearsNothing]; and a [Reason] if the stream is
+// refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
+// [ReasonUnavailable] for a request that was authenticated more than a minute
+// ago.
 //
-// A subscription that begins with Request.After stands where that id does; one
-// that can't be placed begins with a gap, see [TypeGap].
+// A subscription with a Request.After resumes behind that id. If the id cannot
+// be resolved to a position, the subscription begins with a gap; see [TypeGap].
 func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 	s, err := h.subscribe(r)
 	if err != nil {
@@ -21,9 +25,7 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 		}
 		return nil, err
 	}
-	if f := h.options.Observer.Subscribed; f != nil {
-		f(s.info())
-	}
+	h.observeSubscribed(s)
 	return s, nil
 }
 
@@ -35,7 +37,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	if err != nil {
 		return nil, err
 	}
-	hears, err := h.compile(r.Filter)
+	filter, err := h.compile(r.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -52,76 +54,65 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 	s := &Subscription{
 		hub:        h,
+		id:         h.ids.Add(1),
 		session:    r.Session,
-		id:         h.streams.Add(1),
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
 		userAgent:  r.UserAgent,
 		started:    h.now(),
 		allowed:    allowed,
-		notify:     r.Notify,
+		until:      math.MaxUint64,
 	}
-	if s.notify == nil {
-		s.ready = make(chan struct{}, 1)
-	}
-	s.hears.Store(hears & allowed)
-	if err := h.admit(s, r.After); err != nil {
+	s.reader.Init(r.Notify)
+	s.reader.Owner = s
+	s.reader.SetFilter(filter & allowed)
+	if err := h.admit(s, h.parseLastID(r.After)); err != nil {
 		return nil, err
 	}
-	// Only now can a revocation find s; one that came before is on record.
+	// From here on a revocation finds s; one that came before is on record.
 	if reason := h.revocations.check(r.Session, r.Authenticated, now); reason != "" {
 		s.End(reason)
-		h.release(s)
+		s.reader.Close()
 		h.leave()
 		return nil, reason
 	}
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
 		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.End(ReasonExpired) })
+			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
 		}
 		s.mu.Unlock()
 	}
 	return s, nil
 }
 
-// admit registers s and sets where it starts. From here on no ephemeral event
-// passes it by, which is why the head is read under the same lock.
-func (h *Hub) admit(s *Subscription, after string) error {
-	l := h.logOf(s.session.User)
+// admit registers s and sets where it starts. No event that is published from
+// here on passes it by.
+func (h *Hub) admit(s *Subscription, after lastID) error {
+	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
 		return ErrClosed
 	}
-	if l.dropped {
-		l = h.logOf(s.session.User)
-	}
-	oldest, err := h.room(l, after)
+	oldest, err := h.checkLimits(user, after.fresh)
 	if err != nil {
-		h.dropIfUnused(l)
 		h.mu.Unlock()
 		return err
 	}
-	s.log = l
 	h.open++
-	l.attach(s)
-	h.everyone.listeners.Add(1)
-	h.index.add(s)
-	head := h.head.Load()
-	lostUser, lostEveryone := l.retained.lost.Load(), h.everyone.retained.lost.Load()
+	head := h.store.Open(&s.reader, user, eventlog.Key{})
 	h.mu.Unlock()
 
-	st := h.place(after, l, head)
+	at := h.resolve(after, &s.reader, head)
 	s.mu.Lock() // a shutdown may have found s already
-	s.position, s.from = st.after, [4]position{1: head, 3: head}
-	if st.retained {
-		// What the logs had lost before is covered by the gap of the unknown id.
-		s.position = min(lostUser, lostEveryone)
-		s.from[0], s.from[2] = lostUser, lostEveryone
+	if at.retained {
+		s.reader.StartAtOldest()
+	} else {
+		s.reader.Start(at.after)
 	}
-	if s.start = st; st.unknown {
-		s.pending = append(s.pending, s.newGap(s.position, gapData.unknown))
+	if s.start = at; at.unknown {
+		s.pending = append(s.pending, newControlMessage(h.cursors.encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
 	s.mu.Unlock()
 	if oldest != nil {
@@ -130,59 +121,34 @@ func (h *Hub) admit(s *Subscription, after string) error {
 	return nil
 }
 
-// room decides whether one more stream may open, and which other has to go for
-// it, if any. Under h.mu.
-func (h *Hub) room(l *log, after string) (oldest *Subscription, err error) {
-	if most := h.options.Streams; most > 0 && h.index.count.Load() >= int64(most) {
+// checkLimits decides whether one more stream may open, and which other one has
+// to end for it, if any. The caller holds h.mu.
+func (h *Hub) checkLimits(user eventlog.Key, fresh bool) (oldest *Subscription, err error) {
+	if most := h.options.Streams; most > 0 && h.open >= most {
 		return nil, ReasonOverloaded
 	}
 	streams := 0
-	for _, s := range l.all() {
-		if s.live() {
-			if streams++; oldest == nil {
+	h.store.EachReaderOf(user, func(r *eventlog.Reader[*Message]) {
+		if s := r.Owner.(*Subscription); s.live() {
+			if streams++; oldest == nil || s.id < oldest.id {
 				oldest = s
 			}
 		}
-	}
+	})
 	switch {
 	case streams < h.options.StreamsPerUser:
 		return nil, nil
-	case h.options.CloseOldest && after == "":
+	case fresh && !h.options.RefuseNewest:
 		return oldest, nil
 	}
 	return nil, ReasonOverloaded
 }
 
-// live reports whether s has not ended.
-func (s *Subscription) live() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.over == ""
-}
-
-// detach takes a closed subscription out of the hub and reports its end.
-func (h *Hub) detach(s *Subscription) {
-	defer h.leave() // also if the observer panics
-	h.release(s)
-	h.observeEnd(s)
-}
-
-// release undoes admit, but for leave.
-func (h *Hub) release(s *Subscription) {
-	h.index.remove(s)
-	h.everyone.listeners.Add(-1)
-	s.log.detach(s)
-	h.mu.Lock()
-	h.dropIfUnused(s.log)
-	h.mu.Unlock()
-}
-
-// leave is the last that a subscription does: Shutdown may return then.
+// leave counts a subscription that holds nothing any more. Shutdown may return
+// after the last.
 func (h *Hub) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open--
-	if h.closed && h.open == 0 {
-		h.closeDrained()
-	}
+	h.signalDrained()
 }

@@ -127,7 +127,7 @@ func (s *suite) refusedForNow(when string, err error) {
 }
 
 func sheds(s *suite) {
-	s.start(&hub.Options{StreamsPerUser: 1}, nil)
+	s.start(&hub.Options{StreamsPerUser: 1, RefuseNewest: true}, nil)
 	shed := func(when string, reason hub.Reason) {
 		s.Helper()
 		c, err := s.dial(request{})

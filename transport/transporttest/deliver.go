@@ -14,7 +14,7 @@ func opensWithCursor(s *suite) {
 	s.start(nil, nil)
 	s.publish("before anybody listened")
 	c := s.open(request{})
-	if want := s.hub.Cursor(); c.cursor != want {
+	if want := s.position(); c.cursor != want {
 		s.Fatalf("the opening cursor must be where the stream starts, %s; got %s", want, c.cursor)
 	}
 	c.wantQuiet("after the opening of a stream that asked for no replay")

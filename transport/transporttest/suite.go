@@ -74,6 +74,17 @@ func (s *suite) closed() {
 	s.hub.Shutdown(ctx)
 }
 
+// position returns the cursor of a stream that starts now.
+func (s *suite) position() string {
+	s.Helper()
+	sub, err := s.hub.Subscribe(hub.Request{Session: hub.Session{User: alice, Allowed: hub.Everything()}, Filter: hub.Everything()})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer sub.Close()
+	return sub.Cursor()
+}
+
 // publish publishes a note to Alice; its payload is its name in s.want.
 func (s *suite) publish(text string) *event.Event {
 	return s.send(s.note, alice, text, s.hub.Publish)

@@ -143,9 +143,9 @@ func TestCloseCodes(t *testing.T) {
 			c1.wantClose(c.code, string(reason))
 		})
 	}
-	// With CloseOldest, a newer stream takes the place of the oldest.
+	// A newer stream takes the place of the oldest.
 	synctest.Test(t, func(t *testing.T) {
-		f := fixture.New(t, &hub.Options{StreamsPerUser: 1, CloseOldest: true})
+		f := fixture.New(t, &hub.Options{StreamsPerUser: 1})
 		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, nil))
 		oldest := connect(t, server, "")
 		oldest.want(opening)
