@@ -42,7 +42,7 @@ var arrows = []struct {
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
-	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "internal/..."}},
+	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
 	{"internal/...", []string{uuid, "event", "hub", "transport"}},
 }
 
