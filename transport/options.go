@@ -9,7 +9,7 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// Options are what all transports have in common. The zero value of every
+// Options are the options that all transports share. The zero value of every
 // field means its default.
 type Options struct {
 	// Heartbeat is the longest silence of a stream: after it the client is
@@ -27,9 +27,10 @@ type Options struct {
 	// up to nine times as long. The kernel then holds about 16 KiB for it
 	// beyond what is on the way, and the stream as much.
 	WriteTimeout time.Duration
-	// Retry is how long clients are asked to wait before they connect again.
-	// Clients of a hub that shuts down are spread over 1 to 3 times as long,
-	// those that are shed for overload over 10 to 20 times. Default 3 s.
+	// Retry is how long clients are asked to wait before they reconnect. The
+	// clients of a hub that shuts down are asked to wait 1 to 3 times as long,
+	// at random, and those that are refused for overload 10 to 20 times. Default
+	// 3 s.
 	Retry time.Duration
 	// AllowedOrigins are the origins of other sites' pages that may open
 	// streams with this site's cookies, for instance "https://app.example.com".
@@ -37,16 +38,16 @@ type Options struct {
 	// same origin and clients that are not browsers always may. A refused
 	// origin is logged, at most once a minute. Default none.
 	AllowedOrigins []string
-	// Recheck is how often the Authenticator is asked again about an open
-	// stream, with the request that opened it. If it answers ErrUnauthenticated
-	// or another user, the stream ends as Revoked; if it fails otherwise, the
-	// stream stays. Default never.
+	// Recheck is how often the Authenticator is called again for an open
+	// stream, with the request that opened it. If it returns ErrUnauthenticated
+	// or another user, the stream ends as revoked; if it fails otherwise, the
+	// stream stays open. Default never.
 	Recheck time.Duration
-	// GoneStatus204 answers a request without a valid session with 204 in place
+	// GoneStatus204 answers a request without a valid session with 204 instead
 	// of 401. Both stop an EventSource; 204 does so without an error in the
 	// browser's console.
 	GoneStatus204 bool
-	// Logger receives what an operator must know. Default slog.Default().
+	// Logger receives errors and warnings. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -88,14 +89,15 @@ func (o *Options) WithDefaults() *Options {
 	return &r
 }
 
-// beat returns how long a stream may be silent until its next heartbeat.
+// beat returns the time until the next heartbeat, with its jitter.
 func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
 
 // shortestBeat is the least that beat returns.
 func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }
 
-// retryAfter returns how long a client should wait that is sent away for a
-// reason. Where many are sent away together, they must not come back together.
+// retryAfter returns how long a client should wait whose stream ends for a
+// reason. Where many streams end together, it is random, so that their clients do
+// not come back together.
 func (o *Options) retryAfter(reason hub.Reason) time.Duration {
 	switch reason {
 	case hub.ReasonShutdown:

@@ -55,6 +55,7 @@ func smallReceiveBuffer(_, _ string, c syscall.RawConn) error {
 // A client that reads slowly and steadily is not cut, however much there would
 // be to read; it is told of gaps.
 func TestSteadySlowReaderStays(t *testing.T) {
+	t.Parallel()
 	for _, name := range owned {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +74,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 			}()
 			defer close(stop)
 			read, buf := 0, make([]byte, 800)
-			for began := time.Now(); time.Since(began) < 6*time.Second; time.Sleep(50 * time.Millisecond) { // 16 KB a second
+			for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(50 * time.Millisecond) { // 16 KB a second
 				n, err := conn.Read(buf)
 				if err != nil {
 					t.Fatalf("cut after %v and %d bytes: %v; ended: %v", time.Since(began), read, err, f.Hub.Stats().Ended)
@@ -90,6 +91,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 // A client that reads nothing ends as slow in the end, also while its kernel
 // answers.
 func TestStalledReaderEndsOverTCP(t *testing.T) {
+	t.Parallel()
 	for _, name := range owned {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,6 +118,7 @@ func TestStalledReaderEndsOverTCP(t *testing.T) {
 
 // A client that vanishes without a word is noticed within some heartbeats.
 func TestVanishedClientIsNoticed(t *testing.T) {
+	t.Parallel()
 	for _, name := range owned {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
