@@ -74,7 +74,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 			}()
 			defer close(stop)
 			read, buf := 0, make([]byte, 800)
-			for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(50 * time.Millisecond) { // 16 KB a second
+			for began := time.Now(); time.Since(began) < 3*time.Second; time.Sleep(50 * time.Millisecond) { // 16 KB a second
 				n, err := conn.Read(buf)
 				if err != nil {
 					t.Fatalf("cut after %v and %d bytes: %v; ended: %v", time.Since(began), read, err, f.Hub.Stats().Ended)

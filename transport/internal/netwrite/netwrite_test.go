@@ -117,7 +117,7 @@ func selfSigned(t *testing.T) *tls.Config {
 
 // Buffers start empty, and a huge one is not kept.
 func TestLargeBufferIsNotKept(t *testing.T) {
-	for _, size := range []int{1, chunk, 100 * chunk} {
+	for _, size := range []int{1, maxWrite, 100 * maxWrite} {
 		b := Get()
 		if len(b.B) != 0 {
 			t.Fatal("a used buffer")
