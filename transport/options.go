@@ -21,11 +21,12 @@ type Options struct {
 	// ends as slow; it may take up to a third longer to notice. On WebSocket it
 	// is also how long a pong may take. Default 10 s.
 	//
-	// On Linux, WebSockets and lean SSE streams ask the kernel: progress is
-	// what the client's kernel acknowledges, and a client whose kernel answers,
-	// but has no room because the client reads slowly or not at all, is given
-	// up to nine times as long. The kernel then holds about 16 KiB for it
-	// beyond what is on the way, and the stream as much.
+	// On Linux, WebSockets, lean SSE streams and, with ConnContext, other SSE
+	// streams over HTTP/1.1 ask the kernel: progress is what the client's kernel
+	// acknowledges. If the client's kernel answers, but has no room because the
+	// client reads slowly or not at all, the write may take nine times as long.
+	// Meanwhile such a client costs 16 KiB in the stream and about as much in
+	// the kernel, beyond what is on its way to the client.
 	WriteTimeout time.Duration
 	// Retry is how long clients are asked to wait before they reconnect. The
 	// clients of a hub that shuts down are asked to wait 1 to 3 times as long,

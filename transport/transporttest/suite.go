@@ -28,7 +28,7 @@ var (
 	bob   = uuid.MustParse("00000000-0000-4000-8000-00000000000b")
 )
 
-// A suite is one check's surroundings: a hub, a server, and whoever asks it.
+// A suite is what one check runs in: a hub and a server.
 type suite struct {
 	*testing.T
 	tr Transport
@@ -37,7 +37,7 @@ type suite struct {
 	draft       event.Kind[string] // ephemeral
 	hub         *hub.Hub
 	server      *memnet.Server
-	auth        transport.Authenticator // called for each request; may be changed before one
+	auth        transport.Authenticator // called for each request; may be changed between requests
 	published   map[string]*event.Event // by payload
 }
 
@@ -61,7 +61,7 @@ func (s *suite) start(ho *hub.Options, o *transport.Options) {
 	s.Cleanup(s.closed)
 }
 
-// closed checks that nothing is left once all clients have hung up.
+// closed checks that no stream is open once all clients have hung up.
 func (s *suite) closed() {
 	synctest.Wait() // the clients' connections are closed: their cleanups ran before
 	time.Sleep(5 * time.Second)
@@ -113,7 +113,7 @@ func (s *suite) send(k event.Kind[string], user uuid.UUID, text string, publish 
 	return e
 }
 
-// A client is one open stream as its reader sees it.
+// A client is the client's side of one open stream.
 type client struct {
 	*suite
 	conn   *memnet.Conn

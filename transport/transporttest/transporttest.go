@@ -1,6 +1,6 @@
 // Package transporttest checks that a transport keeps the promises of package
-// hub all the way to its clients. Every transport of this module passes it;
-// one that is written elsewhere is tested in a few lines:
+// hub all the way to its clients. Every transport of this module passes it. To
+// test your own:
 //
 //	func TestConformance(t *testing.T) {
 //		transporttest.Run(t, transporttest.Transport{
@@ -11,11 +11,11 @@
 //		})
 //	}
 //
-// Everything runs in testing/synctest bubbles, over connections in memory and
-// with a clock of its own: the tests take no time, whatever they wait for, and
-// a goroutine that a transport leaves behind fails them (as "deadlock: main
-// bubble goroutine has exited but blocked goroutines remain", with its stack).
-// A transport must therefore not share goroutines or channels among handlers.
+// The checks run in testing/synctest bubbles, over in-memory connections and with
+// a fake clock: they take no time, whatever they wait for. A goroutine that a
+// transport leaves behind fails them ("deadlock: main bubble goroutine has exited
+// but blocked goroutines remain", with its stack), so a transport must not share
+// goroutines or channels among handlers.
 package transporttest
 
 import (
@@ -35,18 +35,17 @@ import (
 // A Transport is what Run tests: a server's half and a client's. Handler and
 // Open are required.
 type Transport struct {
-	// Handler makes the handler under test. It is to use a
-	// [transport.Acceptor] for the request, or do all that one does.
+	// Handler makes the handler under test. The handler must use a
+	// [transport.Acceptor] or do everything that one does.
 	Handler func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler
-	// Open does what a client of this transport does: it opens a stream over
-	// a connection of its own, to a server that has the handler, and returns a
-	// function that reads the next frame. The request is a GET with what the
-	// tests need in its URL and headers; Open adds what the protocol wants.
-	// If the server answers with something else than a stream, the error is a
-	// [*Refused].
+	// Open opens a stream as a client of this transport does, over a connection
+	// to a server with the handler, and returns a function that reads the next
+	// frame. The request is a GET whose URL and headers say what the check
+	// needs; Open adds what the protocol needs. If the server answers with
+	// anything but a stream, Open must return a [*Refused].
 	//
-	// The client must read from conn only when the next frame is asked for,
-	// apart from what a buffer takes in: some tests want it to stall.
+	// The client must read from conn only when next is called, except for what
+	// fits into a buffer: some checks need a client that does not read.
 	Open func(conn net.Conn, r *http.Request) (next func() (Frame, error), err error)
 	// RefusesOverload says that the handler answers a request that cannot be
 	// served now with status 503 and Retry-After, see
@@ -55,15 +54,15 @@ type Transport struct {
 	RefusesOverload bool
 }
 
-// A Frame is one message as a client sees it: an event, or one of the stream's
-// own. ID is empty if it has none, as an ephemeral event.
+// A Frame is one message as a client reads it: an event, or one of the hub's own
+// messages. ID is empty if the message has none, as for ephemeral events.
 type Frame struct {
 	ID    string
 	Event string
 	Data  json.RawMessage
 }
 
-// A Refused is a server's answer in place of a stream.
+// A Refused is a response that is not a stream.
 type Refused struct {
 	Status int
 	Header http.Header
@@ -97,8 +96,8 @@ func HTTP(read func(*bufio.Reader) (Frame, error)) func(net.Conn, *http.Request)
 	}
 }
 
-// Run tests a transport. Each of its subtests is named for what it checks, and
-// fails with a sentence that says what a client would have seen.
+// Run tests a transport. Each subtest is named after what it checks. If it fails,
+// it says what a client would have seen.
 func Run(t *testing.T, tr Transport) {
 	if tr.Handler == nil || tr.Open == nil {
 		t.Fatal("transporttest: a Transport needs both Handler and Open")
@@ -110,7 +109,7 @@ func Run(t *testing.T, tr Transport) {
 	}
 }
 
-// checks are all that Run checks, in the order of a stream's life.
+// checks are the subtests of Run, in the order of a stream's life.
 var checks = []struct {
 	name string
 	run  func(*suite)

@@ -137,11 +137,11 @@ func (f *frameConn) state() (closed bool, err error) {
 	return f.closed, f.err
 }
 
-// beat writes frames, if there are any, and a ping after them. It leaves the
+// writeBeat writes frames, if there are any, and a ping after them. It leaves the
 // ping out if the client has kept a write waiting since the last beat and then
 // let it go on: a client that reads is there, and on so slow a link the pong
 // could take longer than it may.
-func (f *frameConn) beat(frames []byte) error {
+func (f *frameConn) writeBeat(frames []byte) error {
 	f.mu.Lock()
 	waited, again := f.waited, f.pinged
 	f.waited = false
