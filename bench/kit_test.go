@@ -110,7 +110,7 @@ func broadcast(tb testing.TB, h *hub.Hub, e *event.Event) {
 // publishTo publishes to one user, whoever the event's own is: so one event
 // serves for all, and making it is not measured.
 func publishTo(tb testing.TB, h *hub.Hub, e *event.Event, user int) {
-	if err := h.PublishTo(context.Background(), e, rig.User(user)); err != nil {
+	if err := h.PublishTo(context.Background(), e, hub.User(rig.User(user))); err != nil {
 		tb.Fatal(err)
 	}
 }

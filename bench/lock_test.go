@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
@@ -67,7 +65,7 @@ func BenchmarkLock(b *testing.B) {
 			v := newVisitor(b, h)
 			alone := v.during(func() { time.Sleep(20 * time.Millisecond) })
 			random := rand.New(rand.NewPCG(1, 2))
-			to := make([]uuid.UUID, c.atOnce)
+			to := make([]hub.Audience, c.atOnce)
 			published := 0
 			var busy visits
 			runtime.GC()
@@ -75,7 +73,7 @@ func BenchmarkLock(b *testing.B) {
 				busy.add(v.during(func() {
 					for range max(1, 4096/c.atOnce) {
 						for i := range to {
-							to[i] = rig.User(random.IntN(c.hot))
+							to[i] = hub.User(rig.User(random.IntN(c.hot)))
 						}
 						if err := h.PublishTo(context.Background(), e, to...); err != nil {
 							b.Fatal(err)
@@ -163,7 +161,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		defer a.close()
 		var next atomic.Int64
 		inParallel(b, a.tally, 1, paced(a.tally, 1, 500, func() error {
-			return h.PublishTo(context.Background(), e, rig.User(int(next.Add(1)%users)))
+			return h.PublishTo(context.Background(), e, hub.User(rig.User(int(next.Add(1)%users))))
 		}))
 		wantNoGaps(b, h)
 	})
@@ -172,7 +170,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		h := newHub(b, nil)
 		var next atomic.Int64
 		inParallel(b, nil, 0, func() error {
-			return h.PublishTo(context.Background(), e, rig.User(int(next.Add(1)%users)))
+			return h.PublishTo(context.Background(), e, hub.User(rig.User(int(next.Add(1)%users))))
 		})
 		if got := h.Stats().Published; got != uint64(next.Load()) {
 			b.Fatalf("%d of %d events were published", got, next.Load())

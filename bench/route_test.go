@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"github.com/crier-go/crier/bench/internal/reader"
 	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
@@ -116,9 +114,9 @@ func BenchmarkPublishTo(b *testing.B) {
 			h := newHub(b, nil)
 			e := newEvent(b, kinds[0])
 			cursor := h.Cursor()
-			users := make([]uuid.UUID, n)
+			users := make([]hub.Audience, n)
 			for i := range users {
-				users[i] = rig.User(i)
+				users[i] = hub.User(rig.User(i))
 			}
 			turns := 0
 			for b.Loop() {

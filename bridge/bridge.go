@@ -55,5 +55,5 @@ func publish[D, P any](ctx context.Context, h *hub.Hub, k event.Kind[P], mapping
 	if err != nil {
 		return err
 	}
-	return h.PublishTo(ctx, e, users...)
+	return h.PublishTo(ctx, e, hub.Users(users...)...)
 }

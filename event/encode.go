@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,8 @@ import (
 //
 // An [Ephemeral] event has no id line: it is
 // never replayed, so its id must not become the id that a client resumes from.
-// AppendSSE does not allocate if dst has enough capacity.
+// The payload of a [Text] kind is written as text, in a data line for each line of
+// it. For other kinds, AppendSSE does not allocate if dst has enough capacity.
 func (e *Event) AppendSSE(dst []byte) []byte {
 	// Nothing needs to be checked here: defined types, and data from New or Decode,
 	// contain no line ends and no invalid UTF-8.
@@ -37,8 +39,21 @@ func (e *Event) AppendSSE(dst []byte) []byte {
 	dst = append(dst, "event: "...)
 	dst = append(dst, name...)
 	dst = append(dst, "\ndata: "...)
+	if e.kind().Text {
+		return append(appendLines(dst, e.text()), "\n\n"...)
+	}
 	dst = append(dst, e.data...)
 	return append(dst, "\n\n"...)
+}
+
+// text returns the string that the data of a Text kind is, or the data as it is
+// if that is no string: it may have been decoded.
+func (e *Event) text() []byte {
+	var text string
+	if json.Unmarshal(e.data, &text) != nil {
+		return e.data
+	}
+	return []byte(text)
 }
 
 // AppendSSE appends one frame of a text/event-stream: the lines id, event and data,
@@ -252,6 +267,12 @@ func (r *Registry) Decode(b []byte) (*Event, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidValue, keyData, err)
 	}
 	e.data = slices.Clip(repairUTF8(data.Bytes()))
+	if e.info.Latest {
+		payload := reflect.New(e.info.Payload)
+		if json.Unmarshal(e.data, payload.Interface()) == nil {
+			e.key = e.info.key.of(payload.Elem().Interface())
+		}
+	}
 	return &e, nil
 }
 

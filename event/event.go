@@ -71,6 +71,7 @@ type Event struct {
 	// data is one JSON value. It is compact, so it contains no CR or LF, and it is
 	// valid UTF-8. AppendSSE relies on both.
 	data json.RawMessage
+	key  string // of a Latest kind
 }
 
 // noInfo is the kind of the zero Event.
@@ -94,6 +95,14 @@ func (e *Event) Category() Category { return e.kind().Category }
 
 // Ephemeral reports whether the event's kind is [Ephemeral].
 func (e *Event) Ephemeral() bool { return e.kind().Ephemeral }
+
+// Key returns the key of the value that an event of a [Latest] kind states. For
+// other kinds it is empty. An event that [Registry.Decode] has read has the key of
+// its decoded payload, or "" if the data is not a payload of the kind.
+func (e *Event) Key() string { return e.key }
+
+// Info describes the event's kind.
+func (e *Event) Info() Info { return *e.kind() }
 
 // User returns the user that the event is for. It is [uuid.Nil] if the event was
 // made for no single user, to be broadcast.

@@ -43,9 +43,19 @@ type Info struct {
 	Type        Type
 	Category    Category
 	Description string
-	Ephemeral   bool         // see the option [Ephemeral]
-	Payload     reflect.Type // the T of its [Kind]
+	Ephemeral   bool          // see the option [Ephemeral]
+	RetainFor   time.Duration // see the option [RetainFor]; zero means as long as the hub retains events
+	Text        bool          // see the option [Text]
+	Latest      bool          // see the option [Latest]
+	Payload     reflect.Type  // the T of its [Kind]
+
+	key     *keyFunc // of Latest
+	invalid error    // what is wrong with an option
 }
+
+// A keyFunc returns the key of a payload. It is used by a pointer, so that an Info
+// can be compared.
+type keyFunc struct{ of func(payload any) string }
 
 // A Kind makes and reads the events of one type, whose payload is a T.
 //
@@ -64,6 +74,57 @@ type KindOption struct{ apply func(*Info) }
 // it can resume from.
 func Ephemeral() KindOption {
 	return KindOption{func(i *Info) { i.Ephemeral = true }}
+}
+
+// RetainFor marks a kind whose events matter for a short time: the pieces of a
+// text that is being generated, the progress of an import. They are replayed to
+// a client that reconnects within d, and their loss is reported as a gap, as for
+// other events; but they are kept apart (the last 1,024 of each user and topic),
+// so that they evict no others. Define panics if d is not positive or if the kind
+// is also [Ephemeral].
+func RetainFor(d time.Duration) KindOption {
+	return KindOption{func(i *Info) {
+		if d <= 0 {
+			i.invalid = fmt.Errorf("RetainFor(%v): the duration must be positive", d)
+		}
+		i.RetainFor = d
+	}}
+}
+
+// Text marks a kind whose payload is a string that Server-Sent Events carry as it
+// is and not as JSON: HTML fragments for htmx, Turbo or Datastar. Each line of the
+// text becomes a data line, so the text cannot forge another event. Over
+// WebSocket and in the storage form the payload is a JSON string, as without
+// Text. Define panics if the payload's type is not a string.
+func Text() KindOption {
+	return KindOption{func(i *Info) {
+		if i.Payload.Kind() != reflect.String {
+			i.invalid = fmt.Errorf("Text: the payload is a %v; it must be a string", i.Payload)
+		}
+		i.Text = true
+	}}
+}
+
+// Latest marks a kind that states a value: a balance, a progress, a status. The
+// key names the value that a payload states, for instance an account's id; a
+// function that always returns "" means that the kind states one value. Of the
+// events for one user (or topic) with the same type and key, only the newest is
+// kept and delivered: a client that is behind does not receive those that it
+// missed. The order among other events stays. Define panics if key is nil or
+// takes another type than the kind's payload.
+func Latest[T any](key func(T) string) KindOption {
+	return KindOption{func(i *Info) {
+		if key == nil {
+			i.invalid = errors.New("Latest: the key function is nil")
+			return
+		}
+		if t := reflect.TypeFor[T](); t != i.Payload {
+			i.invalid = fmt.Errorf("Latest: the key is that of a %v; the payload is a %v", t, i.Payload)
+			return
+		}
+		i.Latest = true
+		i.key = &keyFunc{func(payload any) string { return key(payload.(T)) }}
+	}}
 }
 
 // Define adds a kind of event to a registry: its category, its type, the Go type T
@@ -114,6 +175,12 @@ func (i *Info) check() error {
 		return fmt.Errorf("category %s must match %s", quote(string(i.Category)), categoryRule)
 	case strings.TrimSpace(i.Description) == "":
 		return errors.New("the description is empty")
+	case i.invalid != nil:
+		return i.invalid
+	case i.Ephemeral && i.RetainFor > 0:
+		return errors.New("it is both Ephemeral and RetainFor: an ephemeral event is not retained at all")
+	case i.Ephemeral && i.Latest:
+		return errors.New("it is both Ephemeral and Latest: an ephemeral event is not kept, so nothing can take its place")
 	}
 	return nil
 }
@@ -152,6 +219,9 @@ func (k Kind[T]) New(user uuid.UUID, payload T, opts ...Option) (*Event, error) 
 		return nil, fmt.Errorf("event: cannot marshal the payload of %s: %w", k.info.Type, err)
 	}
 	e.data = slices.Clip(repairUTF8(data))
+	if k.info.Latest {
+		e.key = k.info.key.of(payload)
+	}
 	if e.id == uuid.Nil {
 		if e.id, err = uuid.NewV7(); err != nil {
 			return nil, fmt.Errorf("event: cannot make an id: %w", err)

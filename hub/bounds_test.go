@@ -20,7 +20,7 @@ func TestEventTooLarge(t *testing.T) {
 	over := made(note, alice, string(fits.Data()))
 	for name, err := range map[string]error{
 		"Publish":   h.Publish(context.Background(), over),
-		"PublishTo": h.PublishTo(context.Background(), over, bob),
+		"PublishTo": h.PublishTo(context.Background(), over, User(bob)),
 		"Broadcast": h.Broadcast(context.Background(), over),
 	} {
 		var large *EventTooLargeError
@@ -40,7 +40,7 @@ func TestBytes_SharedMessageCostsOnce(t *testing.T) {
 	for i := range users {
 		users[i] = uuid.New()
 	}
-	if err := h.PublishTo(context.Background(), e, users...); err != nil {
+	if err := h.PublishTo(context.Background(), e, Users(users...)...); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := h.Stats().Bytes, m.item.Cost+400*(eventlog.EntryOverhead+eventlog.LogOverhead); got != want {

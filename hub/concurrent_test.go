@@ -38,7 +38,7 @@ func TestConcurrent(t *testing.T) {
 				case 0, 1:
 					err = h.Publish(context.Background(), e)
 				case 2:
-					err = h.PublishTo(context.Background(), e, users...)
+					err = h.PublishTo(context.Background(), e, Users(users...)...)
 				case 3:
 					err = h.Broadcast(context.Background(), e)
 				}

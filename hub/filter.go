@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub/internal/eventlog"
@@ -122,17 +123,22 @@ type kindTable struct {
 }
 
 type kind struct {
-	category uint8 // index into categories
-	class    eventlog.Class
+	category  uint8 // index into categories
+	class     eventlog.Class
+	retainFor time.Duration // of a short-lived kind
+	latest    bool
 }
 
 func newKindTable(r *event.Registry) kindTable {
 	t := kindTable{categories: r.Categories(), byType: map[event.Type]kind{}}
 	for info := range r.All() {
 		i := slices.Index(t.categories, info.Category)
-		k := kind{category: uint8(i)}
-		if info.Ephemeral {
+		k := kind{category: uint8(i), retainFor: info.RetainFor, latest: info.Latest}
+		switch {
+		case info.Ephemeral:
 			k.class = eventlog.Ephemeral
+		case info.RetainFor > 0:
+			k.class = eventlog.ShortLived
 		}
 		t.byType[info.Type] = k
 	}

@@ -24,6 +24,7 @@ type Hub struct {
 	revocations revocations
 	counters    counters
 	warnings    warnings
+	presence    presence
 
 	// mu is held to admit a subscription and to count those that are open.
 	mu      sync.Mutex
@@ -60,6 +61,7 @@ func New(r *event.Registry, o *Options) *Hub {
 		},
 	})
 	h.counters.init()
+	h.presence = presence{hub: h, events: h.options.Presence}
 	return h
 }
 

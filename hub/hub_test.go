@@ -104,7 +104,7 @@ func TestPublishReachesOwnUserOnly(t *testing.T) {
 	publish(t, h, made(note, alice, "1"))
 	publish(t, h, made(note, bob, "2"))
 	broadcast(t, h, made(alert, uuid.Nil, "3"))
-	if err := h.PublishTo(context.Background(), made(note, uuid.Nil, "4"), alice, bob, alice); err != nil {
+	if err := h.PublishTo(context.Background(), made(note, uuid.Nil, "4"), Users(alice, bob, alice)...); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, taken(t, a), "1", "3", "4")

@@ -20,8 +20,9 @@ const (
 	// is {"reason":"evicted"} or {"reason":"unknown"}, its id the cursor after
 	// the gap.
 	TypeGap event.Type = "stream.gap"
-	// TypeFilter answers SetFilter. Its data, {"categories":[...]}, names the
-	// categories that are in force from its id, a cursor, on.
+	// TypeFilter answers SetFilter and every change of topics. Its data,
+	// {"categories":[...],"topics":[...]}, names what is in force from its id,
+	// a cursor, on. Streams that never followed a topic have no "topics".
 	TypeFilter event.Type = "stream.filter"
 )
 
@@ -106,6 +107,9 @@ func (h *Hub) newEventMessage(e *event.Event) (*Message, error) {
 	m.item.Size = size
 	m.item.Cost = messageCost(len(e.Data()), size)
 	m.item.Time = h.now()
+	if m.item.Life = k.retainFor; k.latest {
+		m.item.Latest = string(e.Type()) + "\x00" + e.Key()
+	}
 	return m, nil
 }
 

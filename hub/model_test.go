@@ -168,7 +168,7 @@ func (m *model) publish() {
 		err = m.hub.Broadcast(context.Background(), e)
 	case 1:
 		targets = slices.Clone(m.users[:1+m.rand.IntN(len(m.users))])
-		err = m.hub.PublishTo(context.Background(), e, append(targets, targets[0])...)
+		err = m.hub.PublishTo(context.Background(), e, Users(append(targets, targets[0])...)...)
 	default:
 		err = m.hub.Publish(context.Background(), e)
 	}

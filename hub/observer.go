@@ -42,10 +42,11 @@ type Stream struct {
 	ID         uint64 // unique within the hub
 	User       uuid.UUID
 	SessionID  string
-	Transport  string // as in Request
-	RemoteAddr string // as in Request
-	UserAgent  string // as in Request
-	Filter     Filter // in force, within what the session allows
+	Transport  string   // as in Request
+	RemoteAddr string   // as in Request
+	UserAgent  string   // as in Request
+	Filter     Filter   // in force, within what the session allows
+	Topics     []string // that it follows
 	Started    time.Time
 	Delivered  uint64 // events handed out so far
 	Gaps       uint64 // gaps handed out so far
@@ -99,6 +100,7 @@ func (s *Subscription) info() Stream {
 		RemoteAddr: s.remoteAddr,
 		UserAgent:  s.userAgent,
 		Filter:     s.hub.decompile(s.reader.Filter()),
+		Topics:     s.topics(),
 		Started:    s.hub.began.Add(time.Duration(s.started)),
 		Delivered:  s.delivered,
 		Gaps:       s.gaps,

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,8 +13,8 @@ import (
 // and nil Options mean all defaults. A negative value is a programming error:
 // New panics.
 type Options struct {
-	// UserEvents is how many events the hub retains for each user, so that a
-	// client can resume. Default 1000.
+	// UserEvents is how many events the hub retains for each user, and for each
+	// topic, so that a client can resume. Default 1000.
 	UserEvents int
 	// BroadcastEvents is how many broadcast events it retains. Default 16,384:
 	// enough for a burst of 10,000 to find everyone still reading.
@@ -25,7 +26,7 @@ type Options struct {
 	// eighth of it is set apart for ephemeral events and another for
 	// short-lived ones, so that they never evict others. Default 64 MiB.
 	Bytes int64
-	// UserBytes is the same bound for each user. Default 4 MiB, or an eighth of
+	// UserBytes is the same bound for each user, and for each topic. Default 4 MiB, or an eighth of
 	// Bytes if that is less. (Broadcasts may fill half of Bytes.)
 	UserBytes int64
 	// MaxEvent is the largest event, in bytes of its encoded form. Publish
@@ -44,6 +45,15 @@ type Options struct {
 	// that end each other and reconnect would never settle. The cursor of a
 	// page, see [Hub.Cursor], counts as a new stream.
 	RefuseNewest bool
+	// TopicsPerStream bounds the topics that one stream may follow. Default 100.
+	TopicsPerStream int
+	// Authorize decides about topics that a client asks for and that are not in
+	// its Session.Topics: nil allows the topic, any error forbids it. It is
+	// called once for each topic, without a lock, and may look into a database.
+	// Default: they are all forbidden.
+	Authorize func(ctx context.Context, s Session, topic string) error
+	// Presence, if set, publishes who comes to a topic and who leaves it.
+	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
 	// Observer is told what happens in the hub. Default: nobody.
@@ -79,6 +89,7 @@ func (o *Options) resolved() Options {
 	most := largestEvent(min(r.UserBytes, r.Bytes/8))
 	set(&r.MaxEvent, min(defaultMaxEvent, most), "MaxEvent")
 	set(&r.StreamsPerUser, defaultStreamsPerUser, "StreamsPerUser")
+	set(&r.TopicsPerStream, 100, "TopicsPerStream")
 	set(&r.Streams, 0, "Streams")
 	if r.MaxEvent > most {
 		panic(fmt.Sprintf("hub: Options.MaxEvent is %d; with its frames, UserBytes and an eighth of Bytes hold events of %d bytes at most", r.MaxEvent, most))

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -18,80 +19,79 @@ import (
 // [ErrNoUser], [ErrClosed], an [EventTooLargeError], and event.ErrUnknownType
 // for a type that the hub's registry does not have.
 func (h *Hub) Publish(ctx context.Context, e *event.Event) error {
-	users := [1]uuid.UUID{e.User()}
-	return h.publish(ctx, e, users[:])
+	if e.User() == uuid.Nil {
+		return ErrNoUser
+	}
+	user := [1]eventlog.Key{{ID: e.User()}}
+	return h.publish(ctx, e, user[:])
 }
 
-// PublishTo sends e to several users and ignores e's own. It is encoded once for
-// all of them. A user that is named twice receives it once.
+// PublishTo sends e to several audiences (users, topics, everyone) and ignores
+// e's own user. It is encoded once for all of them. A stream that belongs to
+// several of the audiences receives it once. Without audiences, PublishTo does
+// nothing.
 //
 // A list of more than 256 users is published in parts, so that it never holds up
 // other publishes for long. If the hub is shut down between two parts, PublishTo
-// returns ErrClosed and the rest do not receive the event. Other errors are
-// those of Publish, and then nobody receives it. Without users, PublishTo does
-// nothing.
-func (h *Hub) PublishTo(ctx context.Context, e *event.Event, users ...uuid.UUID) error {
-	if len(users) > 1 {
-		users = unique(users)
+// returns ErrClosed and the rest do not receive the event. A list with topics
+// must not be longer than 256: [ErrTooManyAudiences]. Other errors are those of
+// Publish and a [TopicError]; then nobody receives the event.
+func (h *Hub) PublishTo(ctx context.Context, e *event.Event, to ...Audience) error {
+	keys := make([]eventlog.Key, 0, len(to))
+	topics := false
+	for _, a := range to {
+		if err := a.check(); err != nil {
+			return err
+		}
+		keys = append(keys, a.key)
+		topics = topics || a.key.Name != "" || a.everyone
 	}
-	return h.publish(ctx, e, users)
+	if len(keys) > 1 {
+		keys = unique(keys)
+	}
+	if topics && len(keys) > eventlog.AppendAtOnce {
+		return ErrTooManyAudiences
+	}
+	return h.publish(ctx, e, keys)
 }
+
+// ErrTooManyAudiences is returned by PublishTo for a list of more than 256
+// audiences that are not all users. A stream may belong to several of these, and
+// would receive the event more than once if it were published in parts.
+var ErrTooManyAudiences = fmt.Errorf("hub: topics cannot be published to together with more than %d audiences in all: publish to the topics and to the users apart, or to fewer topics", eventlog.AppendAtOnce)
 
 // Broadcast sends e to every stream of the hub and ignores e's own user. Errors
 // are those of Publish, except ErrNoUser.
 func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
-	m, err := h.newEventMessage(e)
-	if err != nil {
-		return err
-	}
 	everyone := [1]eventlog.Key{}
-	woken, err := h.append(m, everyone[:])
-	if err != nil {
-		return err
-	}
-	h.observePublished(ctx, e, woken)
-	return nil
+	return h.publish(ctx, e, everyone[:])
 }
 
-// unique returns users in their order without repetitions. It does not modify
-// the caller's slice.
-func unique(users []uuid.UUID) []uuid.UUID {
-	seen := make(map[uuid.UUID]struct{}, len(users))
-	return slices.DeleteFunc(slices.Clone(users), func(u uuid.UUID) bool {
-		_, again := seen[u]
-		seen[u] = struct{}{}
+// unique returns keys in their order without repetitions.
+func unique(keys []eventlog.Key) []eventlog.Key {
+	seen := make(map[eventlog.Key]struct{}, len(keys))
+	return slices.DeleteFunc(keys, func(k eventlog.Key) bool {
+		_, again := seen[k]
+		seen[k] = struct{}{}
 		return again
 	})
 }
 
-func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) error {
-	if slices.Contains(users, uuid.Nil) {
-		return ErrNoUser
-	}
+func (h *Hub) publish(ctx context.Context, e *event.Event, keys []eventlog.Key) error {
 	m, err := h.newEventMessage(e)
 	if err != nil {
 		return err
 	}
 	woken := 0
-	var few [8]eventlog.Key
-	for part := range slices.Chunk(users, eventlog.AppendAtOnce) {
-		keys := few[:0]
-		for _, user := range part {
-			keys = append(keys, eventlog.Key{ID: user})
-		}
-		n, err := h.append(m, keys)
+	for len(keys) > 0 { // not slices.Chunk, which would have Publish's one key escape to the heap
+		part := keys[:min(len(keys), eventlog.AppendAtOnce)]
+		keys = keys[len(part):]
+		n, err := h.store.Append(&m.item, part)
 		woken += n
 		if err != nil {
-			return err
+			return ErrClosed
 		}
 	}
 	h.observePublished(ctx, e, woken)
 	return nil
-}
-
-func (h *Hub) append(m *Message, keys []eventlog.Key) (woken int, err error) {
-	if woken, err = h.store.Append(&m.item, keys); err != nil {
-		return woken, ErrClosed
-	}
-	return woken, nil
 }

@@ -34,7 +34,7 @@ func (h *Hub) RevokeSession(_ context.Context, user uuid.UUID, id string) (ended
 func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
 	// The record comes first: a subscription that is not yet among the user's
 	// finds it when it is.
-	h.revocations.note(revocation{user, session}, time.Now())
+	h.revocations.note(revocation{user: user, session: session}, time.Now())
 	h.store.EachReaderOf(eventlog.Key{ID: user}, func(r *eventlog.Reader[*Message]) {
 		s := r.Owner.(*Subscription)
 		if session == "" || s.session.ID == session {
@@ -48,10 +48,11 @@ func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
 }
 
 // A revocation names what was revoked: a user's session, or all of them if the
-// session is empty.
+// session is empty; or a topic that was taken from the user.
 type revocation struct {
 	user    uuid.UUID
 	session string
+	topic   string
 }
 
 // revocations remembers what was revoked for as long as a request may be on
@@ -79,20 +80,26 @@ func (r *revocations) note(v revocation, at time.Time) {
 // check says why a session that was authenticated at a certain time may not
 // open a stream, if it may not.
 func (r *revocations) check(s Session, authenticated, at time.Time) Reason {
-	if at.Sub(authenticated) > authenticationAge {
+	switch {
+	case at.Sub(authenticated) > authenticationAge:
 		return ReasonUnavailable
+	case r.since(authenticated, at, revocation{user: s.User}), r.since(authenticated, at, revocation{user: s.User, session: s.ID}):
+		return ReasonRevoked
 	}
+	return ""
+}
+
+// since reports whether something was revoked after a request was authenticated.
+func (r *revocations) since(authenticated, at time.Time, v revocation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(at)
 	for _, generation := range [...]map[revocation]time.Time{r.now, r.past} {
-		for _, v := range [...]revocation{{s.User, ""}, {s.User, s.ID}} {
-			if revoked, ok := generation[v]; ok && !revoked.Before(authenticated) {
-				return ReasonRevoked
-			}
+		if revoked, ok := generation[v]; ok && !revoked.Before(authenticated) {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 func (r *revocations) turn(at time.Time) {

@@ -24,6 +24,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	if !h.closed {
 		h.closed = true
 		h.store.Close()
+		h.presence.close()
 		h.signalDrained()
 	}
 	h.mu.Unlock()

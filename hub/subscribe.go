@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrHearsNothing]; and a [Reason] if the stream is
+// [UnknownCategoryError]; [ErrHearsNothing]; [ErrForbiddenTopic], a [TopicError]
+// or a [TooManyTopicsError]; and a [Reason] if the stream is
 // refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
 // [ReasonUnavailable] for a request that was authenticated more than a minute
 // ago.
@@ -25,6 +27,7 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 		}
 		return nil, err
 	}
+	h.presence.update(s)
 	h.observeSubscribed(s)
 	return s, nil
 }
@@ -43,6 +46,14 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	}
 	if r.Session.Allowed.isZero() || r.Filter.isZero() {
 		return nil, ErrHearsNothing
+	}
+	ctx := r.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	topics, err := h.authorize(ctx, r.Session, nil, r.Topics)
+	if err != nil {
+		return nil, err
 	}
 	now := time.Now()
 	if r.Authenticated.IsZero() {
@@ -66,7 +77,8 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	s.reader.Init(r.Notify)
 	s.reader.Owner = s
 	s.reader.SetFilter(filter & allowed)
-	if err := h.admit(s, h.parseLastID(r.After)); err != nil {
+	s.topical = len(topics) > 0
+	if err := h.admit(s, h.parseLastID(r.After), topics); err != nil {
 		return nil, err
 	}
 	// From here on a revocation finds s; one that came before is on record.
@@ -75,6 +87,14 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		s.reader.Close()
 		h.leave()
 		return nil, reason
+	}
+	for _, topic := range topics {
+		if h.revocations.since(r.Authenticated, now, revocation{user: r.Session.User, topic: topic}) {
+			s.End(ReasonGone)
+			s.reader.Close()
+			h.leave()
+			return nil, ErrForbiddenTopic
+		}
 	}
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
@@ -88,7 +108,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 // admit registers s and sets where it starts. No event that is published from
 // here on passes it by.
-func (h *Hub) admit(s *Subscription, after lastID) error {
+func (h *Hub) admit(s *Subscription, after lastID, topics []string) error {
 	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
@@ -101,7 +121,11 @@ func (h *Hub) admit(s *Subscription, after lastID) error {
 		return err
 	}
 	h.open++
-	head := h.store.Open(&s.reader, user, eventlog.Key{})
+	keys := append(make([]eventlog.Key, 0, 8), user, eventlog.Key{})
+	for _, topic := range topics {
+		keys = append(keys, eventlog.Key{Name: topic})
+	}
+	head := h.store.Open(&s.reader, keys...)
 	h.mu.Unlock()
 
 	at := h.resolve(after, &s.reader, head)

@@ -26,7 +26,9 @@ type Subscription struct {
 	pending   []*Message // control messages, to be taken first
 	delivered uint64
 	gaps      uint64
-	start     start // where it began, until a gap of an unknown id has been taken; else zero
+	topical   bool     // it follows topics, or has done so: TypeFilter names them
+	removed   []string // topics that Leave has taken
+	start     start    // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
 	onEnd     func()
 	expiry    *time.Timer
@@ -176,22 +178,34 @@ func (s *Subscription) SetFilter(f Filter) error {
 		return err
 	}
 	set &= s.allowed
-	data, err := json.Marshal(struct {
-		Categories []event.Category `json:"categories"`
-	}{s.hub.kinds.names(set)})
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
 	s.skip() // what was unwanted until now stays so
 	s.reader.SetFilter(set)
+	s.announceFilter()
+	s.mu.Unlock()
+	s.reader.Wake()
+	return nil
+}
+
+// announceFilter lets the next Take begin with what is now in force. The caller
+// holds s.mu.
+func (s *Subscription) announceFilter() {
+	inForce := struct {
+		Categories []event.Category `json:"categories"`
+		Topics     *[]string        `json:"topics,omitempty"`
+	}{Categories: s.hub.kinds.names(s.reader.Filter())}
+	if s.topical {
+		topics := s.topics()
+		inForce.Topics = &topics
+	}
+	data, err := json.Marshal(inForce)
+	if err != nil { // names are valid UTF-8
+		panic(err)
+	}
 	if n := len(s.pending); n > 0 && s.pending[n-1].control.typ == TypeFilter {
 		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
 	}
 	s.pending = append(s.pending, newControlMessage(s.hub.cursors.encode(s.reader.Position()), TypeFilter, data))
-	s.mu.Unlock()
-	s.reader.Wake()
-	return nil
 }
 
 // live reports whether s has not ended.
@@ -241,6 +255,7 @@ func (s *Subscription) Close() {
 	if onEnd != nil {
 		onEnd()
 	}
+	s.hub.presence.update(s)
 	s.reader.Close()
 	s.hub.observeEnd(s)
 }

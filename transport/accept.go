@@ -42,9 +42,10 @@ func (a *Acceptor) Options() *Options { return a.options }
 func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 
 // Accept checks a request and subscribes for it. If it returns nil, it has
-// answered the request: with 403 for a foreign origin, 401 without a valid
-// session, 400 for a malformed filter or an unknown category. Otherwise the
-// caller must call the stream's Serve, Start or Close.
+// answered the request: with 403 for a foreign origin or for a topic that the
+// session may not follow, 401 without a valid session, 400 for a malformed filter,
+// an unknown category or a malformed topic. Otherwise the caller must call the
+// stream's Serve, Start or Close.
 //
 // A valid request that cannot be served now (too many streams, shutting down,
 // the authenticator failed for a reason of its own) also gets a stream. It tells
@@ -58,6 +59,7 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 		req.Notify = s.wake
 		s.sub, err = a.hub.Subscribe(req)
 	}
+	err = topicRefusal(err)
 	var refusal *refusal
 	var reason hub.Reason
 	switch {
@@ -110,7 +112,11 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 		return req, err
 	}
 	req.Session = session
-	req.Filter, err = a.filter(r)
+	if req.Filter, err = a.filter(r); err != nil {
+		return req, err
+	}
+	req.Context = r.Context()
+	req.Topics, err = topics(r)
 	return req, err
 }
 
@@ -126,9 +132,9 @@ func userAgent(r *http.Request) string {
 // ?categories=a&categories=b are the same. Without the parameter the client gets
 // everything that its session allows.
 func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
-	values, ok := queryValues(r, "categories")
+	values, ok := queryValues(r, "categories", categoriesLimit)
 	switch {
-	case tooLong(values):
+	case categoriesLimit.exceeds(values):
 		return hub.Filter{}, tooManyCategories(a.hub)
 	case !ok:
 		return hub.Filter{}, badCategories("a malformed filter", a.hub.Registry().Categories())

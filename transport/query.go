@@ -6,21 +6,31 @@ import (
 	"strings"
 )
 
-const (
-	// maxNames is how many categories one filter may name: as many as a
-	// registry can have.
-	maxNames = 64
-	// maxNamesBytes is how long they may be in all.
-	maxNamesBytes = 16 << 10
+// maxNames is how many categories one filter may name: as many as a registry can
+// have.
+const maxNames = 64
+
+// A limit bounds what is read of a query parameter, before anything is built of
+// it.
+type limit struct {
+	names int // separated by commas, in all values together
+	bytes int
+}
+
+var (
+	categoriesLimit = limit{maxNames, 16 << 10}
+	// topicsLimit is above Options.TopicsPerStream, which the hub checks.
+	topicsLimit = limit{1000, 256 << 10}
+	idLimit     = limit{1, 16 << 10}
 )
 
-// queryValues returns the values of a query parameter, at most maxNames+1 of
-// them. It reports false if one of them is malformed or longer than
-// maxNamesBytes; that one is returned as it came.
+// queryValues returns the values of a query parameter, at most l.names+1 of
+// them. It reports false if one of them is malformed or longer than l.bytes; that
+// one is returned as it came.
 //
 // It does not use url.Values, which drops malformed pairs without a word: a
 // client that asks for "?categories=chat;" would then hear everything.
-func queryValues(r *http.Request, name string) (values []string, ok bool) {
+func queryValues(r *http.Request, name string, l limit) (values []string, ok bool) {
 	ok = true
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		// A semicolon separated pairs once; today it makes one malformed.
@@ -30,10 +40,10 @@ func queryValues(r *http.Request, name string) (values []string, ok bool) {
 			if key, err := url.QueryUnescape(key); err != nil || key != name {
 				continue
 			}
-			if len(values) > maxNames {
+			if len(values) > l.names {
 				return values, ok
 			}
-			if !malformed && len(value) <= maxNamesBytes {
+			if !malformed && len(value) <= l.bytes {
 				if unescaped, err := url.QueryUnescape(value); err == nil {
 					values = append(values, unescaped)
 					continue
@@ -55,7 +65,7 @@ func lastEventID(r *http.Request) string {
 		return id
 	}
 	for _, name := range [...]string{"last_event_id", "lastEventId"} {
-		switch values, ok := queryValues(r, name); {
+		switch values, ok := queryValues(r, name, idLimit); {
 		case !ok:
 			return malformedID
 		case len(values) > 0 && values[0] != "":
@@ -68,13 +78,13 @@ func lastEventID(r *http.Request) string {
 // malformedID is an id that no hub knows.
 const malformedID = "malformed"
 
-// tooLong reports whether values hold more than a filter may, without splitting
+// exceeds reports whether values hold more than the limit, without splitting
 // them.
-func tooLong(values []string) bool {
+func (l limit) exceeds(values []string) bool {
 	names, bytes := len(values), 0
 	for _, v := range values {
 		names += strings.Count(v, ",")
 		bytes += len(v)
 	}
-	return names > maxNames || bytes > maxNamesBytes
+	return names > l.names || bytes > l.bytes
 }

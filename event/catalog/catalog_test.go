@@ -106,9 +106,9 @@ var vocabulary = []row{
 		catalog.ProviderDisconnectedPayload{ConnectionID: conn, ProviderSlug: "acme_bank"},
 		`{`+connJSON+`,"provider_slug":"acme_bank"}`),
 
-	kind(catalog.AIResponseChunk, "ai.response.chunk", "ai", true,
-		catalog.AIResponseChunkPayload{ConversationID: conv, Chunk: "Hel", IsFinal: true},
-		`{`+convJSON+`,"chunk":"Hel","is_final":true}`),
+	kind(catalog.AIResponseChunk, "ai.response.chunk", "ai", false, // but see its RetainFor
+		catalog.AIResponseChunkPayload{ConversationID: conv, ResponseID: conv, Sequence: 2, Chunk: "Hel", IsFinal: true},
+		`{`+convJSON+`,"response_id":"d0000000-0000-4000-8000-000000000000","sequence":2,"chunk":"Hel","is_final":true}`),
 	kind(catalog.AIToolExecuting, "ai.tool.executing", "ai", true,
 		catalog.AIToolExecutingPayload{ConversationID: conv, ToolName: "search"},
 		`{`+convJSON+`,"tool_name":"search"}`),

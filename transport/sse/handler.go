@@ -25,7 +25,8 @@
 // # What a client sends
 //
 // The Last-Event-ID header, or last_event_id in the query, resumes after that
-// id. categories=a,b in the query selects categories.
+// id. In the query, categories=a,b selects categories, and topics=a,b follows
+// topics besides the user's own events.
 package sse
 
 import (

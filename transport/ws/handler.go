@@ -17,10 +17,11 @@
 //
 // # What a client sends
 //
-// last_event_id and categories in the query of the first request are as on SSE.
-// {"categories":["chat"]} changes the filter. Everything else is passed to
-// Options.OnMessage. A member "ref" of a message that is an object comes back
-// in the stream.error that answers it.
+// last_event_id, categories and topics in the query of the first request are as
+// on SSE. {"categories":["chat"]} changes the filter. {"topics":["a","b"]}
+// replaces the topics that the stream follows. Both can be in one message.
+// Everything else is passed to Options.OnMessage. A member "ref" of a message that
+// is an object comes back in the stream.error that answers it.
 //
 // # Close codes
 //

@@ -17,7 +17,7 @@ import (
 // A message that is wrong is answered, with what would be right, and the
 // connection stays.
 func TestWrongMessageIsAnswered(t *testing.T) {
-	const only = `only {\"categories\":[\"...\"]} is understood here`
+	const only = `only {\"categories\":[\"...\"]} and {\"topics\":[\"...\"]} are understood here`
 	const valid = `valid categories are: notes, alerts`
 	for message, want := range map[string]string{
 		``:                                `{"error":"` + only + `"}`,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
 )
 
 // watchDelay is how long OnMessage runs before its connection is watched. Most
@@ -49,9 +50,17 @@ func (c *conn) watch() {
 	}
 }
 
-// setFilter changes the stream's filter, and returns once stream.filter has been
-// written or never will be.
-func (c *conn) setFilter(f hub.Filter) error {
+// change changes the stream's filter and its topics, and returns once
+// stream.filter has been written or never will be. What is nil stays as it is. An
+// error is for the client; then nothing has changed.
+func (c *conn) change(categories, topics *[]string) error {
+	var filter hub.Filter
+	if categories != nil {
+		var err error
+		if filter, err = transport.ParseCategories(c.handler.acceptor.Hub(), *categories); err != nil {
+			return err
+		}
+	}
 	answered := make(chan struct{})
 	c.mu.Lock()
 	if c.closed || c.err != nil {
@@ -60,11 +69,25 @@ func (c *conn) setFilter(f hub.Filter) error {
 	}
 	c.awaitingFilter = answered
 	c.mu.Unlock()
-	if err := c.stream.Subscription().SetFilter(f); err != nil {
+	if err := c.apply(categories != nil, filter, topics); err != nil {
 		c.filterAnswered()
 		return err
 	}
 	<-answered
+	return nil
+}
+
+// apply changes the topics first, since they can be refused.
+func (c *conn) apply(hasFilter bool, filter hub.Filter, topics *[]string) error {
+	sub := c.stream.Subscription()
+	if topics != nil {
+		if err := sub.SetTopics(c.ctx, *topics...); err != nil {
+			return errors.New(transport.TopicProblem(err))
+		}
+	}
+	if hasFilter {
+		return sub.SetFilter(filter)
+	}
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/hub"
-	"github.com/crier-go/crier/transport"
 )
 
 // await waits until the client sends something, and then starts a goroutine to
@@ -123,16 +122,13 @@ func (c *conn) handle(data []byte) error {
 	}
 	var request struct {
 		Categories *[]string `json:"categories"`
+		Topics     *[]string `json:"topics"`
 	}
-	if err := json.Unmarshal(data, &request); err == nil && request.Categories != nil {
-		f, err := transport.ParseCategories(c.handler.acceptor.Hub(), *request.Categories)
-		if err != nil {
-			return err
-		}
-		return c.setFilter(f)
+	if err := json.Unmarshal(data, &request); err == nil && (request.Categories != nil || request.Topics != nil) {
+		return c.change(request.Categories, request.Topics)
 	}
 	if c.handler.options.OnMessage == nil {
-		return errors.New(`only {"categories":["..."]} is understood here`)
+		return errors.New(`only {"categories":["..."]} and {"topics":["..."]} are understood here`)
 	}
 	return c.onMessage(data)
 }
