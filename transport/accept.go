@@ -57,6 +57,7 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	req, err := a.check(w, r)
 	if err == nil {
 		req.Notify = s.wake
+		s.resumes = req.After != ""
 		s.sub, err = a.hub.Subscribe(req)
 	}
 	err = topicRefusal(err)

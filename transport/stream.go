@@ -26,6 +26,7 @@ type Stream struct {
 	options *Options
 	sub     *hub.Subscription
 	refused hub.Reason // why there is no subscription
+	resumes bool
 	conn    Conn
 	loop    func()        // set by Start: runs the write loop
 	ready   chan struct{} // set by Serve: signalled by wake
@@ -65,6 +66,9 @@ func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
 	}
 	return true
 }
+
+// Resumes reports whether the client has named a last id, known or not.
+func (s *Stream) Resumes() bool { return s.resumes }
 
 // Subscription returns the stream's subscription, for instance to change its
 // filter. It is nil if the stream was refused.
