@@ -11,7 +11,7 @@ import (
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrHearsNothing]; [ErrForbiddenTopic], a [TopicError]
+// [UnknownCategoryError]; [ErrEmptyFilter]; [ErrForbiddenTopic], a [TopicError]
 // or a [TooManyTopicsError]; and a [Reason] if the stream is
 // refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
 // [ReasonUnavailable] for a request that was authenticated more than a minute
@@ -47,7 +47,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		return nil, err
 	}
 	if r.Session.Allowed.isZero() || r.Filter.isZero() {
-		return nil, ErrHearsNothing
+		return nil, ErrEmptyFilter
 	}
 	ctx := r.Context
 	if ctx == nil {

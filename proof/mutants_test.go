@@ -43,7 +43,7 @@ var mutants = []mutant{
 		name: "a client holds the head before it was told of an unknown gap",
 		file: "hub/subscription.go",
 		old:  "if s.start.unknown {", new: "if false {",
-		pkg: "./hub", run: "TestUnknownIsToldAgain|TestModel", notices: "FAIL",
+		pkg: "./hub", run: "TestUnknownGapIsToldAgainAfterACut|TestModel", notices: "FAIL",
 	},
 	{
 		name: "the law: a revoked stream goes on",
