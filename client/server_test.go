@@ -51,9 +51,9 @@ func newServer(t *testing.T, address string, ho hub.Options, o transport.Options
 	o.Logger = ho.Logger
 	s.hub = hub.New(&kinds, &ho)
 	mux := http.NewServeMux()
-	mux.Handle("/sse", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Options: o}))
-	mux.Handle("/lean", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Options: o, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Options: o, OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
+	mux.Handle("/sse", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: o}))
+	mux.Handle("/lean", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: o, Lean: true}))
+	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Common: o, OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
 		return c.Send("echo", string(data))
 	}}))
 	s.Server = httptest.NewUnstartedServer(mux)

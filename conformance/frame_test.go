@@ -67,7 +67,7 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := c.read(t, srv.URL+"/"+name+"?last_event_id="+cursor, func() { h.RevokeUser(user) })
+			got := c.read(t, srv.URL+"/"+name+"?last_event_id="+cursor, func() { h.RevokeUser(context.Background(), user) })
 			if got := anyID.ReplaceAllString(got, "ID"); got != c.want {
 				t.Errorf("the handler sends\n%s\nthe cases send\n%s", got, c.want)
 			}

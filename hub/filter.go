@@ -4,29 +4,31 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// A Filter says which categories are heard. The zero value hears nothing.
-// Filters are immutable and may be copied and shared.
+// A Filter is a set of categories. The zero value is empty. Filters are immutable
+// and may be copied and shared.
 type Filter struct {
 	everything bool
 	categories []event.Category // sorted, each once; unused when everything
 }
 
-// Everything returns the filter that hears every category.
+// Everything returns the filter that includes every category.
 func Everything() Filter { return Filter{everything: true} }
 
-// Categories returns the filter that hears the given categories. Names that
-// the hub's registry does not have are an error where the filter is used.
+// Categories returns the filter that includes the given categories. A name that
+// the hub's registry does not have is an error where the filter is used.
 func Categories(cs ...event.Category) Filter {
 	cs = slices.Clone(cs)
 	slices.Sort(cs)
 	return Filter{categories: slices.Compact(cs)}
 }
 
-// Intersect returns the filter that hears what both f and g hear.
+// Intersect returns the filter that includes what both f and g include.
 func (f Filter) Intersect(g Filter) Filter {
 	switch {
 	case f.everything:
@@ -43,13 +45,13 @@ func (f Filter) Intersect(g Filter) Filter {
 	return Filter{categories: both}
 }
 
-// Hears reports whether f hears category c.
-func (f Filter) Hears(c event.Category) bool {
+// Includes reports whether f includes category c.
+func (f Filter) Includes(c event.Category) bool {
 	_, ok := slices.BinarySearch(f.categories, c)
 	return ok || f.everything
 }
 
-// isZero reports whether f can never hear anything.
+// isZero reports whether f is empty.
 func (f Filter) isZero() bool { return !f.everything && len(f.categories) == 0 }
 
 // An UnknownCategoryError names the categories that a filter asked for and the
@@ -82,7 +84,7 @@ func list(cs []event.Category) string {
 
 // A set of categories as the hub works with it: bit i is the i-th category of
 // the registry. A registry has at most 64.
-type categorySet = uint64
+type categorySet = eventlog.Categories
 
 // compile turns a filter into the hub's bits.
 func (h *Hub) compile(f Filter) (categorySet, error) {
@@ -105,6 +107,14 @@ func (h *Hub) compile(f Filter) (categorySet, error) {
 	return set, nil
 }
 
+// decompile turns the hub's bits into a filter.
+func (h *Hub) decompile(set categorySet) Filter {
+	if set == h.kinds.every() {
+		return Everything()
+	}
+	return Categories(h.kinds.names(set)...)
+}
+
 // A kindTable is what the hub needs to know of each type, read-only once the
 // hub is made.
 type kindTable struct {
@@ -114,14 +124,23 @@ type kindTable struct {
 
 type kind struct {
 	category  uint8 // index into categories
-	ephemeral bool
+	class     eventlog.Class
+	retainFor time.Duration // of a short-lived kind
+	latest    bool
 }
 
 func newKindTable(r *event.Registry) kindTable {
 	t := kindTable{categories: r.Categories(), byType: map[event.Type]kind{}}
 	for info := range r.All() {
 		i := slices.Index(t.categories, info.Category)
-		t.byType[info.Type] = kind{category: uint8(i), ephemeral: info.Ephemeral}
+		k := kind{category: uint8(i), retainFor: info.RetainFor, latest: info.Latest}
+		switch {
+		case info.Ephemeral:
+			k.class = eventlog.Ephemeral
+		case info.RetainFor > 0:
+			k.class = eventlog.ShortLived
+		}
+		t.byType[info.Type] = k
 	}
 	return t
 }
