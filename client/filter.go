@@ -2,65 +2,101 @@ package client
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/crier-go/crier/event"
 )
 
-// A filter is the categories that a stream asks for. An empty list means all.
-type filter struct {
-	wanted    []event.Category   // what the next connection asks for
-	confirmed []event.Category   // what the server has accepted
-	pending   [][]event.Category // sent on this connection and not answered, in order
-	changed   bool               // this connection was opened with others than were confirmed before
+// A Filter says what a stream receives. The zero Filter is everything that the
+// session allows, and no topic.
+type Filter struct {
+	// Categories are the categories of events to receive. None means all that
+	// the session allows.
+	Categories []event.Category
+	// Topics are the topics to follow besides the user's own events.
+	Topics []string
 }
 
-func newFilter(categories []event.Category) filter {
-	return filter{wanted: categories, confirmed: categories}
+func (f Filter) clone() Filter {
+	return Filter{slices.Clone(f.Categories), slices.Clone(f.Topics)}
 }
 
-// refPrefix marks the changes of filter among the messages that a server may
-// reject.
-const refPrefix = "crier-client-filter"
+func (f Filter) equal(other Filter) bool {
+	return slices.Equal(f.Categories, other.Categories) && slices.Equal(f.Topics, other.Topics)
+}
 
-// SetCategories changes which categories of events the stream receives, now and
-// on later connections. There must be at least one.
-//
-// A WebSocket stays open. Over Server-Sent Events the stream reconnects, after
-// 500 ms at the most, and resumes, so that no event of a category that stays is
-// lost. Options.OnFilter is called when the change is in effect. Categories that
-// the server does not know are reported to Options.OnError instead, and the
-// previous ones stay in force.
-func (s *Stream) SetCategories(categories ...event.Category) error {
-	if len(categories) == 0 {
-		return errors.New("client: SetCategories needs at least one category")
+// query puts the filter into a URL.
+func (f Filter) query(u *url.URL) {
+	if len(f.Categories) > 0 {
+		names := make([]string, len(f.Categories))
+		for i, c := range f.Categories {
+			names[i] = string(c)
+		}
+		setQuery(u, "categories", strings.Join(names, ","))
 	}
-	wanted := slices.Clone(categories)
+	if len(f.Topics) > 0 {
+		setQuery(u, "topics", strings.Join(f.Topics, ","))
+	}
+}
+
+// filterRef marks the changes of filter among the messages that a server may
+// reject.
+const filterRef = "crier-client-filter"
+
+// message returns the message that changes a filter to f. It reports false if
+// no message can: there is none that asks for all categories again.
+func (f Filter) message(before Filter) ([]byte, bool) {
+	if len(f.Categories) == 0 && len(before.Categories) > 0 {
+		return nil, false
+	}
+	message := map[string]any{"ref": filterRef}
+	if len(f.Categories) > 0 {
+		message["categories"] = f.Categories
+	}
+	if len(f.Topics)+len(before.Topics) > 0 {
+		message["topics"] = append([]string{}, f.Topics...) // not null
+	}
+	data, err := json.Marshal(message)
+	return data, err == nil && len(message) > 1
+}
+
+// A filterState is what a stream asks for. It is guarded by Stream.mu.
+type filterState struct {
+	wanted    Filter   // what the next connection asks for
+	confirmed Filter   // what the server has accepted
+	pending   []Filter // sent on this connection and not answered, in order
+	changed   bool     // this connection was opened with another than was confirmed before
+}
+
+// SetFilter changes what the stream receives, now and on later connections.
+//
+// A WebSocket stays open, unless it is to receive all categories again. Over
+// Server-Sent Events the stream reconnects, after 500 ms at the most, and
+// resumes, so that nothing that both filters let through is lost.
+// Options.OnFilter is called when the change is in effect. If the server rejects
+// it, Options.OnError is called instead, and the previous filter stays in force.
+func (s *Stream) SetFilter(f Filter) error {
+	f = f.clone()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	s.filter.wanted = wanted
+	before := s.filter.wanted
+	s.filter.wanted = f
 	c := s.conn
-	if c == nil {
+	if c == nil || f.equal(before) {
 		s.mu.Unlock()
-		return nil // the next connection asks for them
+		return nil
 	}
-	s.filter.pending = append(s.filter.pending, wanted)
+	data, ok := f.message(before)
+	if ok {
+		s.filter.pending = append(s.filter.pending, f)
+	}
 	s.mu.Unlock()
-
-	data, err := json.Marshal(struct {
-		Categories []event.Category `json:"categories"`
-		Ref        string           `json:"ref"`
-	}{wanted, refPrefix})
-	if err != nil {
-		return fmt.Errorf("client: %w", err)
-	}
-	if c.send(data) != nil {
+	if !ok || c.send(data) != nil {
 		s.replace(c) // it cannot be told, so another takes over
 	}
 	return nil
@@ -77,7 +113,7 @@ func (s *Stream) replace(c conn) {
 }
 
 // confirmed handles stream.filter.
-func (s *Stream) confirmed(categories []event.Category) {
+func (s *Stream) confirmed(f Filter) {
 	s.mu.Lock()
 	if len(s.filter.pending) > 0 {
 		s.filter.confirmed = s.filter.pending[0]
@@ -85,24 +121,24 @@ func (s *Stream) confirmed(categories []event.Category) {
 	}
 	s.mu.Unlock()
 	if s.options.OnFilter != nil {
-		s.options.OnFilter(categories)
+		s.options.OnFilter(f)
 	}
 }
 
 // reopened reports a change of filter that this connection was opened with.
 func (s *Stream) reopened() {
 	s.mu.Lock()
-	changed, categories := s.filter.changed, slices.Clone(s.filter.confirmed)
+	changed, f := s.filter.changed, s.filter.confirmed.clone()
 	s.filter.changed = false
 	s.mu.Unlock()
 	if changed && s.options.OnFilter != nil {
-		s.options.OnFilter(categories)
+		s.options.OnFilter(f)
 	}
 }
 
 // rejected handles stream.error.
 func (s *Stream) rejected(e ServerError) {
-	if strings.Trim(string(e.Ref), `"`) == refPrefix {
+	if strings.Trim(string(e.Ref), `"`) == filterRef {
 		e.Ref = nil
 		s.mu.Lock()
 		if len(s.filter.pending) > 0 {
@@ -118,12 +154,12 @@ func (s *Stream) rejected(e ServerError) {
 	}
 }
 
-// revertFilter returns to the categories that the server has accepted before. It
-// reports false if those are the ones that were asked for.
+// revertFilter returns to the filter that the server has accepted before. It
+// reports false if that is the one that was asked for.
 func (s *Stream) revertFilter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Equal(s.filter.wanted, s.filter.confirmed) {
+	if s.filter.wanted.equal(s.filter.confirmed) {
 		return false
 	}
 	s.filter.wanted = s.filter.confirmed

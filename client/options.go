@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
-
-	"github.com/crier-go/crier/event"
 )
 
 // Options are the options of a [Stream]. The zero value of every field means
@@ -23,9 +20,9 @@ type Options struct {
 	// follows it is replayed. By default the stream starts with what is
 	// published after it has connected.
 	LastID string
-	// Categories are the categories of events to receive. Default: all that
-	// the session allows.
-	Categories []event.Category
+	// Filter is what the stream receives at first. Default: all events that the
+	// session allows, and no topic.
+	Filter Filter
 
 	// Token returns a bearer token, which is sent in the Authorization header.
 	// The stream keeps the token. It asks for another when the server has
@@ -59,13 +56,13 @@ type Options struct {
 	// events: read the application's state anew. Default: the gap is a
 	// [GapError], which ends the loop over Events.
 	OnGap func(Gap)
-	// OnFilter is called when a change of filter is in effect, with the
-	// categories that are received from here on. On an open WebSocket those are
-	// the ones that were asked for and that the session allows; on a new
-	// connection, the ones that were asked for.
-	OnFilter func([]event.Category)
+	// OnFilter is called when another filter is in effect from here on. On an
+	// open WebSocket it is what the session allows of the filter that was asked
+	// for, and it may also change because the server has ended a topic. On a new
+	// connection it is the filter that was asked for.
+	OnFilter func(Filter)
 	// OnError is called when the server rejects a message of [Stream.Send], or
-	// the categories of [Stream.SetCategories]. The stream goes on.
+	// a filter of [Stream.SetFilter]. The stream goes on.
 	OnError func(ServerError)
 	// OnRetry is called when a connection is lost or an attempt has failed,
 	// and the stream will try again after wait. The error is an [EndError] if
@@ -100,7 +97,7 @@ func (o *Options) resolved() (Options, error) {
 	if r.Heartbeat == 0 {
 		r.Heartbeat = defaultHeartbeat
 	}
-	r.Categories = slices.Clone(r.Categories)
+	r.Filter = r.Filter.clone()
 	r.Header = r.Header.Clone()
 	return r, nil
 }

@@ -227,22 +227,22 @@ func TestRealGap(t *testing.T) {
 	})
 }
 
-func TestRealCategories(t *testing.T) {
+func TestRealFilter(t *testing.T) {
 	overAll(t, func(t *testing.T, w way) {
 		srv := newServer(t, "", hub.Options{}, transport.Options{Retry: time.Millisecond})
 		confirmed := make(chan string, 9)
 		rejected := make(chan client.ServerError, 9)
 		s := w.dial(t, srv.address(), client.Options{
-			Categories: []event.Category{"notes"},
-			OnFilter:   func(c []event.Category) { confirmed <- fmt.Sprint(c) },
-			OnError:    func(e client.ServerError) { rejected <- e },
+			Filter:   client.Filter{Categories: []event.Category{"notes"}},
+			OnFilter: func(f client.Filter) { confirmed <- fmt.Sprint(f.Categories) },
+			OnError:  func(e client.ServerError) { rejected <- e },
 		})
 		publish(srv, raised, 1)
 		publish(srv, added, "a")
 		if events, err := collect(s, 1); err != nil || !strings.HasSuffix(events[0], `"a"`) {
 			t.Fatalf("got %q, %v", events, err)
 		}
-		if err := s.SetCategories("alerts"); err != nil {
+		if err := s.SetFilter(client.Filter{Categories: []event.Category{"alerts"}}); err != nil {
 			t.Fatal(err)
 		}
 		// What is published before the change arrives belongs to either filter,
@@ -271,7 +271,7 @@ func TestRealCategories(t *testing.T) {
 				t.Errorf("confirmed %s", got)
 			}
 		}
-		if err := s.SetCategories("nonsense"); err != nil {
+		if err := s.SetFilter(client.Filter{Categories: []event.Category{"nonsense"}}); err != nil {
 			t.Fatal(err)
 		}
 		for len(rejected) == 0 {
@@ -281,6 +281,54 @@ func TestRealCategories(t *testing.T) {
 		}
 		if e := <-rejected; !strings.Contains(e.Message, "valid categories are: notes, alerts") || e.Ref != nil {
 			t.Errorf("rejected: %+v", e)
+		}
+	})
+}
+
+// Topics are followed from the first connection on, and others after a change. A
+// topic that the session may not follow is rejected, and the filter stays.
+func TestRealTopics(t *testing.T) {
+	overAll(t, func(t *testing.T, w way) {
+		srv := newServer(t, "", hub.Options{}, transport.Options{Retry: time.Millisecond})
+		say := func(topic, text string) {
+			e, err := added.New(alice, text)
+			if err == nil {
+				err = srv.hub.PublishTo(context.Background(), e, hub.Topic(topic))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed := make(chan client.Filter, 9)
+		rejected := make(chan client.ServerError, 9)
+		s := w.dial(t, srv.address(), client.Options{
+			Filter: client.Filter{Topics: []string{"a"}},
+			OnFilter: func(f client.Filter) {
+				changed <- f
+				say("b", "2")
+			},
+			OnError: func(e client.ServerError) {
+				rejected <- e
+				say("b", "3")
+			},
+		})
+		say("b", "not heard")
+		say("a", "1")
+		for i, f := range []client.Filter{{}, {Topics: []string{"a", "b"}}, {Topics: []string{"a", "b", "secret"}}} {
+			if i > 0 {
+				if err := s.SetFilter(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if events, err := collect(s, 1); err != nil || !strings.HasSuffix(events[0], fmt.Sprintf(`note.added "%d"`, i+1)) {
+				t.Fatalf("got %q, %v", events, err)
+			}
+		}
+		if f := <-changed; !slices.Equal(f.Topics, []string{"a", "b"}) {
+			t.Errorf("the filter in effect is %+v", f)
+		}
+		if e := <-rejected; e.Message == "" {
+			t.Error("the server does not say why it rejects a topic")
 		}
 	})
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
-
-	"github.com/crier-go/crier/event"
 )
 
 // connect returns the connection, and makes attempts until there is one. An
@@ -70,7 +67,9 @@ func (s *Stream) attempt() {
 	if s.token != "" {
 		header.Set("Authorization", "Bearer "+s.token)
 	}
-	c, err := s.open(s.ctx, s.address(wanted), header, lastID)
+	u := *s.url
+	wanted.query(&u)
+	c, err := s.open(s.ctx, &u, header, lastID)
 	if err != nil {
 		s.failed(err)
 		return
@@ -79,7 +78,7 @@ func (s *Stream) attempt() {
 }
 
 // opened takes a new connection into use.
-func (s *Stream) opened(c conn, asked []event.Category) {
+func (s *Stream) opened(c conn, asked Filter) {
 	s.connected, s.fresh = true, true
 	s.ended, s.refusal = nil, nil
 	s.mu.Lock()
@@ -89,12 +88,12 @@ func (s *Stream) opened(c conn, asked []event.Category) {
 		return
 	}
 	s.conn = c
-	s.filter.changed = s.filter.changed || !slices.Equal(asked, s.filter.confirmed)
+	s.filter.changed = s.filter.changed || !asked.equal(s.filter.confirmed)
 	s.filter.confirmed, s.filter.pending = asked, nil
 	wanted := s.filter.wanted
 	s.mu.Unlock()
-	if !slices.Equal(wanted, asked) { // they were changed meanwhile
-		s.SetCategories(wanted...)
+	if !wanted.equal(asked) { // it was changed meanwhile
+		s.replace(c)
 	}
 }
 
@@ -109,6 +108,10 @@ func (s *Stream) failed(err error) {
 		asked = max(asked, status.RetryAfter)
 	}
 	switch {
+	case ok && filterRefused(status.Status) && s.revertFilter():
+		if s.options.OnError != nil {
+			s.options.OnError(ServerError{Message: status.Message})
+		}
 	case ok && status.refused() && s.options.Token == nil:
 		s.final = err
 	case ok && status.refused():
@@ -118,10 +121,6 @@ func (s *Stream) failed(err error) {
 		if again {
 			s.retry(err, asked)
 		} // else a new token is tried as soon as another attempt is allowed
-	case ok && status.Status == http.StatusBadRequest && s.revertFilter():
-		if s.options.OnError != nil {
-			s.options.OnError(ServerError{Message: status.Message})
-		}
 	case permanent(err, !s.connected):
 		s.final = err
 	default:
@@ -134,7 +133,7 @@ func (s *Stream) failed(err error) {
 func (s *Stream) disconnected(c conn, err error) {
 	c.close()
 	s.mu.Lock()
-	replaced := s.conn != c // by SetCategories, or by nothing since the stream is closed
+	replaced := s.conn != c // by SetFilter, or by nothing since the stream is closed
 	if !replaced {
 		s.conn = nil
 		if id, ok := c.position(); ok {
@@ -191,4 +190,10 @@ func (s *Stream) sleepUntil(t time.Time) bool {
 	case <-s.ctx.Done():
 		return false
 	}
+}
+
+// filterRefused reports whether a status may be about the filter: an unknown
+// category, or a topic that the session may not follow.
+func filterRefused(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusForbidden
 }

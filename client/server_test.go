@@ -76,7 +76,7 @@ func (s *server) authenticate(r *http.Request) (hub.Session, error) {
 	if strings.Contains(r.Header.Get("Authorization"), "old") {
 		return hub.Session{}, transport.ErrUnauthenticated
 	}
-	return hub.Session{User: alice, ID: r.Header.Get("Authorization"), Allowed: hub.Everything()}, nil
+	return hub.Session{User: alice, ID: r.Header.Get("Authorization"), Allowed: hub.Everything(), Topics: []string{"a", "b"}}, nil
 }
 
 // stop shuts the server down. It may be called again.

@@ -50,7 +50,7 @@ type Stream struct {
 	conn   conn // nil while there is none
 	closed bool
 	lastID string
-	filter filter
+	filter filterState
 }
 
 // A conn is one connection.
@@ -104,7 +104,7 @@ func Dial(ctx context.Context, rawURL string, o *Options) (*Stream, error) {
 	if u.Host == "" {
 		return nil, fmt.Errorf("client: the URL %q has no host", u.Redacted())
 	}
-	s := &Stream{options: options, url: u, lastID: options.LastID, filter: newFilter(options.Categories)}
+	s := &Stream{options: options, url: u, lastID: options.LastID, filter: filterState{wanted: options.Filter, confirmed: options.Filter}}
 	switch u.Scheme {
 	case "http", "https":
 		s.open = newSSEOpener(&s.options)
@@ -210,7 +210,7 @@ func (s *Stream) next() (Event, error) {
 // receive handles a message, and reports whether it is an event for the loop.
 func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 	s.mu.Lock()
-	if c != s.conn { // closed, or replaced by SetCategories: what it still says will come again
+	if c != s.conn { // closed, or replaced by SetFilter: what it still says will come again
 		s.mu.Unlock()
 		return Event{}, false, nil
 	}
@@ -221,6 +221,7 @@ func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 	var data struct {
 		Reason     string           `json:"reason"`
 		Categories []event.Category `json:"categories"`
+		Topics     []string         `json:"topics"`
 		Error      string           `json:"error"`
 		Ref        json.RawMessage  `json:"ref"`
 	}
@@ -251,7 +252,7 @@ func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 		}
 		s.options.OnGap(gap)
 	case m.kind == "stream.filter":
-		s.confirmed(data.Categories)
+		s.confirmed(Filter{data.Categories, data.Topics})
 	case m.kind == "stream.error":
 		s.rejected(ServerError{Message: data.Error, Ref: data.Ref})
 	case own: // stream.cursor, and what servers to come may add
@@ -295,19 +296,7 @@ func (s *Stream) current() (conn, error) {
 	return s.conn, nil
 }
 
-// address returns the URL of an attempt, with the filter.
-func (s *Stream) address(categories []event.Category) *url.URL {
-	u := *s.url
-	if len(categories) > 0 {
-		names := make([]string, len(categories))
-		for i, c := range categories {
-			names[i] = string(c)
-		}
-		setQuery(&u, "categories", strings.Join(names, ","))
-	}
-	return &u
-}
-
+// setQuery sets a parameter of a URL's query.
 func setQuery(u *url.URL, key, value string) {
 	q := u.Query()
 	q.Set(key, value)

@@ -94,7 +94,7 @@ func TestClose(t *testing.T) {
 				if events, err := collect(s, 1); len(events) > 0 || err != nil {
 					t.Errorf("after Close: got %q, %v", events, err)
 				}
-				if s.Close() != nil || s.Send(1) != client.ErrClosed || s.SetCategories("a") != client.ErrClosed {
+				if s.Close() != nil || s.Send(1) != client.ErrClosed || s.SetFilter(client.Filter{Categories: []event.Category{"a"}}) != client.ErrClosed {
 					t.Error("a closed stream does not say so")
 				}
 			})
@@ -171,15 +171,15 @@ func TestTwoLoops(t *testing.T) {
 }
 
 // Over Server-Sent Events a change of filter is another connection.
-func TestSetCategoriesReconnects(t *testing.T) {
+func TestSetFilterReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var problems []string
 		var filters []string
 		o := &client.Options{
-			Categories: []event.Category{"a"},
-			OnError:    func(e client.ServerError) { problems = append(problems, e.Message) },
-			OnFilter:   func(c []event.Category) { filters = append(filters, fmt.Sprint(c)) },
-			OnRetry:    func(err error, _ time.Duration) { t.Errorf("retries for %v", err) },
+			Filter:   client.Filter{Categories: []event.Category{"a"}},
+			OnError:  func(e client.ServerError) { problems = append(problems, e.Message) },
+			OnFilter: func(f client.Filter) { filters = append(filters, fmt.Sprint(f.Categories)) },
+			OnRetry:  func(err error, _ time.Duration) { t.Errorf("retries for %v", err) },
 		}
 		s, f, err := dial(t, o,
 			stream(opening, note("1"), note("not handed out"), silence),
@@ -190,9 +190,9 @@ func TestSetCategoriesReconnects(t *testing.T) {
 			t.Fatal(err)
 		}
 		collect(s, 1)
-		s.SetCategories("a", "b")
+		s.SetFilter(client.Filter{Categories: []event.Category{"a", "b"}})
 		collect(s, 1)
-		s.SetCategories("none")
+		s.SetFilter(client.Filter{Categories: []event.Category{"none"}})
 		if events, err := collect(s, 1); err != nil || events[0] != `3 note.added "x"` {
 			t.Errorf("got %q, %v", events, err)
 		}
@@ -212,9 +212,6 @@ func TestSetCategoriesReconnects(t *testing.T) {
 				t.Errorf("an attempt came after %v", p)
 			}
 		}
-		if s.SetCategories() == nil {
-			t.Error("no category at all is accepted")
-		}
 		if err := s.Send("x"); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Send: got %v", err)
 		}
@@ -231,7 +228,7 @@ func TestReplacedConnectionIsNotHeard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Second, func() { s.SetCategories("a") })
+		time.AfterFunc(time.Second, func() { s.SetFilter(client.Filter{Categories: []event.Category{"a"}}) })
 		events, err := collect(s, 3)
 		if want := []string{`1 note.added "x"`, `2 note.added "x"`, `3 note.added "x"`}; err != nil || !slices.Equal(events, want) {
 			t.Errorf("got %q, %v", events, err)

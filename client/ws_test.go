@@ -279,12 +279,12 @@ func TestWSSends(t *testing.T) {
 				said <- untilClosed(c)
 			}))
 		var confirmed []string
-		stream, err := s.dial(t, t.Context(), client.Options{LastID: "x&y", OnFilter: func(c []event.Category) { confirmed = append(confirmed, fmt.Sprint(c)) }})
+		stream, err := s.dial(t, t.Context(), client.Options{LastID: "x&y", OnFilter: func(f client.Filter) { confirmed = append(confirmed, fmt.Sprint(f.Categories)) }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, want := range []string{"a", "b"} {
-			if err := stream.SetCategories("a", event.Category(want)); err != nil {
+			if err := stream.SetFilter(client.Filter{Categories: []event.Category{"a", event.Category(want)}}); err != nil {
 				t.Fatal(err)
 			}
 			if got := <-said; !strings.HasPrefix(got[0], `{"categories":["a","`+want+`"]`) {
@@ -312,7 +312,7 @@ func TestWSSends(t *testing.T) {
 }
 
 // Categories that the server rejects are not asked for again.
-func TestWSRejectedCategories(t *testing.T) {
+func TestWSRejectedFilter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serveWS(t,
 			socket(func(c *websocket.Conn) {
@@ -327,13 +327,13 @@ func TestWSRejectedCategories(t *testing.T) {
 			socket(func(c *websocket.Conn) { text(c, wsOpening, `{"id":"1","event":"x","data":1}`); untilClosed(c) }))
 		var problems []string
 		stream, err := s.dial(t, t.Context(), client.Options{
-			Categories: []event.Category{"a"},
-			OnError:    func(e client.ServerError) { problems = append(problems, e.Message+" "+string(e.Ref)) },
+			Filter:  client.Filter{Categories: []event.Category{"a"}},
+			OnError: func(e client.ServerError) { problems = append(problems, e.Message+" "+string(e.Ref)) },
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := stream.SetCategories("none"); err != nil {
+		if err := stream.SetFilter(client.Filter{Categories: []event.Category{"none"}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := collect(stream, 1); err != nil {
@@ -344,6 +344,58 @@ func TestWSRejectedCategories(t *testing.T) {
 		}
 		if want := []string{"not yours 1", "unknown "}; !slices.Equal(problems, want) {
 			t.Errorf("got %q, want %q", problems, want)
+		}
+	})
+}
+
+// What a message can say of a filter, it says; for all categories again it takes
+// another connection.
+func TestWSFilterMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := make(chan string, 9)
+		s := serveWS(t,
+			socket(func(c *websocket.Conn) {
+				text(c, wsOpening)
+				for {
+					_, m, err := c.ReadMessage()
+					if err != nil {
+						return
+					}
+					said <- string(m)
+				}
+			}),
+			socket(func(c *websocket.Conn) { text(c, wsOpening, `{"id":"1","event":"x","data":1}`); untilClosed(c) }))
+		stream, err := s.dial(t, t.Context(), client.Options{Filter: client.Filter{Topics: []string{"a"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			f    client.Filter
+			want string
+		}{
+			{client.Filter{Topics: []string{"a", "b"}}, `{"ref":"crier-client-filter","topics":["a","b"]}`},
+			{client.Filter{Categories: []event.Category{"x"}, Topics: []string{"b"}}, `{"categories":["x"],"ref":"crier-client-filter","topics":["b"]}`},
+			{client.Filter{Categories: []event.Category{"x"}}, `{"categories":["x"],"ref":"crier-client-filter","topics":[]}`},
+			{client.Filter{Categories: []event.Category{"y"}}, `{"categories":["y"],"ref":"crier-client-filter"}`},
+		} {
+			if err := stream.SetFilter(c.f); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-said; got != c.want {
+				t.Errorf("said %s, want %s", got, c.want)
+			}
+		}
+		if err := stream.SetFilter(client.Filter{Categories: []event.Category{"y"}}); err != nil || len(said) > 0 {
+			t.Errorf("the same filter again: %v, said %d messages", err, len(said))
+		}
+		if err := stream.SetFilter(client.Filter{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(stream, 1); err != nil {
+			t.Fatal(err)
+		}
+		if a := s.attempts; len(a) != 2 || a[1].categories != "" {
+			t.Errorf("attempts: %+v", a)
 		}
 	})
 }

@@ -23,6 +23,7 @@ import (
 var (
 	kinds event.Registry
 	added = event.Define[string](&kinds, "notes", "note.added", "A note.")
+	typed = event.Define[string](&kinds, "notes", "note.typed", "Somebody types.", event.Ephemeral())
 )
 
 // What the cases send is what the handlers send, byte for byte.
@@ -32,6 +33,7 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 		{ID: &id, Event: "stream.cursor", Data: json.RawMessage(`{}`), Retry: &retry},
 		{ID: &id, Event: "stream.gap", Data: json.RawMessage(`{"reason": "evicted"}`)},
 		{ID: &id, Event: "note.added", Data: json.RawMessage(`"é"`)},
+		{Event: "note.typed", Data: json.RawMessage(`"x"`)},
 		{ID: &id, Event: "stream.end", Data: json.RawMessage(`{"reason":"revoked"}`), Retry: &retry},
 	}
 	var wantSSE, wantWS string
@@ -40,7 +42,7 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 		wantWS += string(f.message()) + "\n"
 	}
 	for name, c := range map[string]struct {
-		read func(t *testing.T, url string, revoke func()) string
+		read func(t *testing.T, url string, saw func(text string)) string
 		want string
 	}{
 		"sse": {readSSE, wantSSE},
@@ -67,7 +69,16 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := c.read(t, srv.URL+"/"+name+"?last_event_id="+cursor, func() { h.RevokeUser(context.Background(), user) })
+			got := c.read(t, srv.URL+"/"+name+"?last_event_id="+cursor, func(text string) {
+				switch {
+				case strings.Contains(text, `"é"`): // what it has missed has come
+					if e, err := typed.New(user, "x"); err != nil || h.Publish(context.Background(), e) != nil {
+						t.Error("cannot publish")
+					}
+				case strings.Contains(text, `"x"`):
+					h.RevokeUser(context.Background(), user)
+				}
+			})
 			if got := anyID.ReplaceAllString(got, "ID"); got != c.want {
 				t.Errorf("the handler sends\n%s\nthe cases send\n%s", got, c.want)
 			}
@@ -77,7 +88,7 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 
 var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-func readSSE(t *testing.T, url string, revoke func()) string {
+func readSSE(t *testing.T, url string, saw func(text string)) string {
 	r, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
@@ -86,14 +97,12 @@ func readSSE(t *testing.T, url string, revoke func()) string {
 	var b strings.Builder
 	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
 		b.WriteString(lines.Text() + "\n")
-		if strings.HasPrefix(lines.Text(), `data: "é"`) {
-			revoke()
-		}
+		saw(lines.Text())
 	}
 	return b.String()
 }
 
-func readWS(t *testing.T, url string, revoke func()) string {
+func readWS(t *testing.T, url string, saw func(text string)) string {
 	c, _, err := websocket.DefaultDialer.Dial(strings.Replace(url, "http", "ws", 1), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +115,6 @@ func readWS(t *testing.T, url string, revoke func()) string {
 			return b.String()
 		}
 		b.WriteString(string(m) + "\n")
-		if strings.Contains(string(m), `"é"`) {
-			revoke()
-		}
+		saw(string(m))
 	}
 }

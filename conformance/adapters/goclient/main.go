@@ -65,7 +65,7 @@ func main() {
 			go listen(ctx, c, opened)
 			stream = <-opened
 		case "filter":
-			stream.SetCategories(c.Categories...)
+			stream.SetFilter(client.Filter{Categories: c.Categories})
 		case "close":
 			if stream != nil {
 				stream.Close()
@@ -77,12 +77,12 @@ func main() {
 // listen opens a stream, passes it on, and reports what comes.
 func listen(ctx context.Context, c command, opened chan<- *client.Stream) {
 	o := &client.Options{
-		LastID:     c.LastEventID,
-		Categories: c.Categories,
-		Heartbeat:  time.Duration(c.Heartbeat) * time.Millisecond,
-		OnGap:      func(g client.Gap) { say(report{Report: "gap", Reason: g.Reason, ID: &g.Cursor}) },
-		OnFilter:   func(c []event.Category) { say(report{Report: "filter", Categories: c}) },
-		OnError:    func(e client.ServerError) { say(report{Report: "error", Message: e.Message}) },
+		LastID:    c.LastEventID,
+		Filter:    client.Filter{Categories: c.Categories},
+		Heartbeat: time.Duration(c.Heartbeat) * time.Millisecond,
+		OnGap:     func(g client.Gap) { say(report{Report: "gap", Reason: g.Reason, ID: &g.Cursor}) },
+		OnFilter:  func(f client.Filter) { say(report{Report: "filter", Categories: f.Categories}) },
+		OnError:   func(e client.ServerError) { say(report{Report: "error", Message: e.Message}) },
 		OnRetry: func(err error, _ time.Duration) {
 			if end, ok := errors.AsType[*client.EndError](err); ok {
 				say(report{Report: "end", Reason: end.Reason})
