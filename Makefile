@@ -99,7 +99,8 @@ $(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
 
 soak:
 	go test $(RACE) -shuffle=on -count=1 -timeout 3h -v ./proof -soak
-	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub -schedules $(SCHEDULES)
+	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub ./hub/internal/eventlog -schedules $(SCHEDULES)
+	go test $(RACE) -count=1 -timeout 3h -run TestCluster ./hub -cluster-schedules 5000
 	@set -e; for package in $$(go list ./...); do \
 		targets=$$(go test -list '^Fuzz' $$package); \
 		for target in $$targets; do case $$target in Fuzz*) \
