@@ -32,6 +32,10 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
+	{"client", []string{websocket, "event"}},
+	{"conformance", nil},
+	{"conformance/cmd/...", []string{"conformance"}},
+	{"conformance/adapters/...", []string{"event", "client"}},
 	{"hub", []string{uuid, "event", "hub/internal/..."}},
 	{"hub/internal/eventlog", []string{uuid, "event"}},
 	{"schema", []string{uuid, "event"}},
@@ -55,6 +59,7 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"client", []string{"testing"}},
 	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
