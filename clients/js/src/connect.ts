@@ -10,7 +10,7 @@ import { handlers } from "./handlers.js";
 import { recall, remember } from "./memory.js";
 import { type Connection, type Failure, isFinal, type Request, refusal, type Sink } from "./transport.js";
 import { opening, usable } from "./transports.js";
-import type { AnyEvent, Filter, Options, Problem, Received, Status, Stream, TransportName } from "./types.js";
+import type { AnyEvent, EventMap, Filter, Options, Problem, Status, Stream, TransportName } from "./types.js";
 
 // All in milliseconds.
 const BETWEEN_ATTEMPTS = 500; // at least, whatever happens
@@ -23,15 +23,14 @@ const TICK = 2_000; // how often the clocks are read: timers stop while a machin
 /** How many events a loop over the stream may be behind. */
 const BEHIND = 1_000;
 
-type Any = Received<AnyEvent>;
-type Loop = { queue: Any[]; wake: () => void };
+type Loop = { queue: AnyEvent[]; wake: () => void };
 
 /**
  * Opens a stream of events. It connects soon after the present task has ended,
  * so handlers that are registered at once miss nothing. It throws a TypeError
  * for options that cannot work.
  */
-export function connect<E extends AnyEvent = AnyEvent>(url: string | URL, options: Options = {}): Stream<E> {
+export function connect<E extends EventMap<E> = EventMap>(url: string | URL, options: Options = {}): Stream<E> {
   const { token, heartbeat = 25_000, signal, types = [] } = options;
   const endpoints = { sse: url, ws: options.ws, poll: options.poll };
   const transports = usable(options);
@@ -96,7 +95,7 @@ export function connect<E extends AnyEvent = AnyEvent>(url: string | URL, option
     } else if (!event.startsWith("stream.")) deliver({ id, type: event, data });
   };
 
-  const deliver = (e: Any) => {
+  const deliver = (e: AnyEvent) => {
     if (!emit(e.type, e) && !types.includes(e.type)) emit(":unknown", e);
     for (const loop of loops) {
       if (loop.queue.push(e) >= BEHIND && phase !== "stopped") {
@@ -371,7 +370,7 @@ export function connect<E extends AnyEvent = AnyEvent>(url: string | URL, option
       loops.add(loop);
       try {
         for (;;) {
-          for (let e = loop.queue.shift(); e; e = loop.queue.shift()) yield e as Received<E>;
+          for (let e = loop.queue.shift(); e; e = loop.queue.shift()) yield e as AnyEvent<E>;
           if (status.state === "ended") throw new Error(`crier: the stream has ended: ${status.reason}`);
           if (over()) return;
           if (behind && ![...loops].some((l) => l.queue.length)) start();

@@ -4,9 +4,9 @@
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { connect } from "./crier.js";
-import type { AnyEvent, EventOf, Options, Status, Stream } from "./types.js";
+import type { EventMap, EventOf, Options, Status, Stream } from "./types.js";
 
-type Connect<E extends AnyEvent> = (url: string | URL, options: Options) => Stream<E>;
+type Connect<E extends EventMap<E>> = (url: string | URL, options: Options) => Stream<E>;
 
 /**
  * Returns a stream that is connected while the component is mounted. Another URL
@@ -15,7 +15,7 @@ type Connect<E extends AnyEvent> = (url: string | URL, options: Options) => Stre
  * it once, high up, and hand the stream down. To share a connection among tabs,
  * give a function that calls the connect of crier/shared as open.
  */
-export function useStream<E extends AnyEvent = AnyEvent>(url: string | URL, options: Options = {}, open: Connect<E> = connect): Stream<E> {
+export function useStream<E extends EventMap<E> = EventMap>(url: string | URL, options: Options = {}, open: Connect<E> = connect<E>): Stream<E> {
   const latest = useRef(options);
   const filter = JSON.stringify([options.categories, options.topics]);
   const make = () => {
@@ -43,7 +43,7 @@ export function useStream<E extends AnyEvent = AnyEvent>(url: string | URL, opti
 }
 
 /** Calls the latest handler for every event of a type, while the component is mounted. */
-export function useEvent<E extends AnyEvent, T extends E["type"]>(stream: Stream<E>, type: T, handler: (event: EventOf<E, T>) => void): void {
+export function useEvent<E extends EventMap<E>, T extends keyof E & string>(stream: Stream<E>, type: T, handler: (event: EventOf<E, T>) => void): void {
   const latest = useRef(handler);
   useEffect(() => {
     latest.current = handler;
@@ -52,7 +52,7 @@ export function useEvent<E extends AnyEvent, T extends E["type"]>(stream: Stream
 }
 
 /** Returns the stream's status, and renders again when it changes. */
-export function useStatus<E extends AnyEvent>(stream: Stream<E>): Status {
+export function useStatus<E extends EventMap<E>>(stream: Stream<E>): Status {
   const status = () => stream.status;
   return useSyncExternalStore(stream.onStatus, status, status);
 }

@@ -1,19 +1,18 @@
 // What a page sees of a stream: events, options, status, problems.
 
-/** Any event: a type, and data that was JSON on the wire. */
-export interface AnyEvent {
-  type: string;
-  data: unknown;
+/** The payloads of an application's events by their types, as crier-schema generates it. */
+export type EventMap<E = Record<string, unknown>> = { [T in keyof E]: unknown };
+
+/** An event as it arrives. */
+export interface EventOf<E extends EventMap<E>, T extends keyof E> {
+  readonly type: T;
+  /** The event's UUID; "" for an ephemeral event, which cannot be resumed from. */
+  readonly id: string;
+  readonly data: E[T];
 }
 
-/**
- * An event as it arrives. Its id is the event's UUID, or "" for an ephemeral
- * event, which cannot be resumed from.
- */
-export type Received<E extends AnyEvent> = E extends unknown ? Omit<E, "id"> & { readonly id: string } : never;
-
-/** The event of one type, out of a union of events. */
-export type EventOf<E extends AnyEvent, T extends E["type"]> = Received<Extract<E, { type: T }>>;
+/** Any of an application's events, discriminated by type. */
+export type AnyEvent<E extends EventMap<E> = EventMap> = { [T in keyof E]: EventOf<E, T> }[keyof E];
 
 export type TransportName = "sse" | "ws" | "poll";
 
@@ -119,8 +118,8 @@ export type Off = () => void;
  * for good. While a loop is 1000 events behind, the stream is disconnected; it
  * resumes once the loop has caught up.
  */
-export interface Stream<E extends AnyEvent = AnyEvent> extends AsyncIterable<Received<E>> {
-  on<T extends E["type"]>(type: T, handler: (event: EventOf<E, T>) => void): Off;
+export interface Stream<E extends EventMap<E> = EventMap> extends AsyncIterable<AnyEvent<E>> {
+  on<T extends keyof E & string>(type: T, handler: (event: EventOf<E, T>) => void): Off;
   /** Events are missing: read the state again. What the server still has of them follows. */
   onGap(handler: (reason: GapReason) => void): Off;
   /** A change of the filter is in effect. */
@@ -130,7 +129,7 @@ export interface Stream<E extends AnyEvent = AnyEvent> extends AsyncIterable<Rec
   onStatus(handler: (status: Status) => void): Off;
   onError(handler: (problem: Problem) => void): Off;
   /** An event whose type the application does not know; see Options.types. */
-  onUnknown(handler: (event: Received<AnyEvent>) => void): Off;
+  onUnknown(handler: (event: AnyEvent) => void): Off;
   /** Changes with every change of state, and is the same object until then. */
   readonly status: Status;
   /** The position up to which events were handed out; a valid Options.from. */
