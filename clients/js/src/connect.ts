@@ -59,6 +59,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const preferred = () => Math.max(0, transports.indexOf(recall(key) as TransportName));
   let index = preferred();
   let rotated = 0; // how often the transport was changed since one got through
+  let round: number[] = []; // the order in which it is
 
   let bearer: string | null | undefined;
   let refused: { token: string; reason: string } | undefined;
@@ -253,7 +254,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     const mine = active;
     if (f.problem) problem(f.problem);
     if (mine !== active || phase === "stopped") return; // a handler has decided otherwise
-    if (f.opaque) return void probe();
+    if (f.opaque) {
+      failures = n; // what the probe finds counts
+      return void probe();
+    }
     const { status: code = 0 } = f;
     const reason = isFinal(code) ? (code === 403 ? "forbidden" : "unauthenticated") : (f.reason ?? (f.blocked ? "blocked" : "gone"));
     if (isFinal(code) || reason === "revoked" || reason === "expired") {
@@ -261,9 +265,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       refused = { token: bearer ?? "", reason };
       f = { atOnce: true };
     } else if (f.blocked) {
-      // One that was only remembered makes way for the preferred one.
-      index = rotated || !index ? (index + 1) % transports.length : 0;
-      f.atOnce = ++rotated < transports.length;
+      // This one first, which may only have been remembered, then by preference.
+      if (!rotated) round = [index, ...[...transports.keys()].filter((i) => i !== index)];
+      index = round[++rotated % round.length] as number;
+      f.atOnce = rotated < round.length;
       if (f.atOnce) failures = n;
     }
     demanded = f.after !== undefined;

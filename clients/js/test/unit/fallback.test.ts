@@ -81,6 +81,16 @@ describe("a transport that does not get through", () => {
     expect(stream.status.transport).toBe("sse");
   });
 
+  test("one that was remembered is not tried again before the others", async () => {
+    const { net, page } = here;
+    page.store.set(`crier:${EVENTS}`, `ws ${Date.now()}`);
+    net.answer = (a) => (a.method === "HEAD" || over(a) === "poll" ? answer([], "c0") : over(a) === "ws" ? new Error("no upgrade") : "hang");
+    const stream = connect(EVENTS, ALL);
+    await pass(6600);
+    expect(net.attempts.map(over)).toEqual(["ws", "sse", "sse", "poll", "poll"]); // the first sse is the HEAD
+    expect(stream.status.transport).toBe("poll");
+  });
+
   test("long-polling is the last resort", async () => {
     const { net } = here;
     net.answer = (a) => {
