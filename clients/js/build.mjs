@@ -22,7 +22,8 @@ try {
       bundle: true,
       minify: true,
       // Members that never leave the client; what applications use keeps its name.
-      mangleProps: /^(after|alive|atOnce|blocked|emit|listen|lost|names|opaque|problem|queue|text|wake)$/,
+      // (What tabs say to each other keeps its names, too: they may run different builds.)
+      ...(name === "crier" && { mangleProps: /^(after|alive|atOnce|blocked|deliver|emit|iterate|listen|lost|names|opaque|problem|queue|text|wake)$/ }),
       sourcemap: true,
       format: "esm",
       target: "es2022",

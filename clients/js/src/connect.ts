@@ -6,11 +6,11 @@
 // and a broken line are the same to it.
 
 import { now, since, type Timestamp } from "./clock.js";
-import { handlers } from "./handlers.js";
 import { recall, remember } from "./memory.js";
+import { outlet } from "./outlet.js";
 import { type Connection, type Failure, isFinal, type Request, refusal, type Sink } from "./transport.js";
 import { opening, usable } from "./transports.js";
-import type { AnyEvent, EventMap, Filter, Options, Problem, Status, Stream, TransportName } from "./types.js";
+import type { EventMap, Filter, Options, Problem, Status, Stream, TransportName } from "./types.js";
 
 // All in milliseconds.
 const BETWEEN_ATTEMPTS = 500; // at least, whatever happens
@@ -19,11 +19,6 @@ const LONGEST_WAIT = 3_600_000; // that a server may ask for
 const OPENING = 5_000; // a transport that has shown nothing by then does not get through
 const STABLE = 5_000; // a connection that lived longer is no failure
 const TICK = 2_000; // how often the clocks are read: timers stop while a machine sleeps
-
-/** How many events a loop over the stream may be behind. */
-const BEHIND = 1_000;
-
-type Loop = { queue: AnyEvent[]; wake: () => void };
 
 /**
  * Opens a stream of events. It connects soon after the present task has ended,
@@ -64,12 +59,16 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   let bearer: string | null | undefined;
   let refused: { token: string; reason: string } | undefined;
 
-  const { listen, emit, names } = handlers();
-  const loops = new Set<Loop>();
-  let behind = false; // stopped since a loop is
   let status = { state: options.paused ? "paused" : "connecting", transport: transports[index] } as Status;
 
   // ---- handing out
+
+  const { listen, emit, names, deliver, wake: wakeLoops, iterate } = outlet(
+    types,
+    () => status,
+    () => phase !== "stopped" && (stop("paused"), true),
+    () => start(),
+  );
 
   const problem = (p: Problem) => emit(":error", p);
   const set = (state: Status["state"], more?: Partial<Status>) => {
@@ -84,8 +83,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (event !== "stream.end") arrived();
     if (mine !== active) return; // a handler has decided otherwise
     if (id) cursor = id;
-    if (event === "stream.cursor") retry = told ?? retry;
-    else if (event === "stream.gap") emit(":gap", reason ?? "unknown");
+    if (event === "stream.cursor") {
+      retry = told ?? retry;
+      emit(":cursor", cursor);
+    } else if (event === "stream.gap") emit(":gap", reason ?? "unknown");
     else if (event === "stream.error") problem({ kind: "rejected", message: error, ref });
     else if (event === "stream.filter") {
       filtered = false;
@@ -94,17 +95,6 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       emit(":end", reason);
       if (mine === active) lost({ reason, after: told });
     } else if (!event.startsWith("stream.")) deliver({ id, type: event, data });
-  };
-
-  const deliver = (e: AnyEvent) => {
-    if (!emit(e.type, e) && !types.includes(e.type)) emit(":unknown", e);
-    for (const loop of loops) {
-      if (loop.queue.push(e) >= BEHIND && phase !== "stopped") {
-        stop("paused");
-        behind = true;
-      }
-      loop.wake();
-    }
   };
 
   // arrived notes that the active connection is alive.
@@ -301,14 +291,13 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const stop = (state: Status["state"], reason?: string) => {
     phase = "stopped";
-    behind = false;
     page?.abort();
     page = undefined;
     clearTimeout(timer);
     drop();
     if (state !== "paused") signal?.removeEventListener("abort", close);
     if (status.state !== state) set(state, reason ? { reason } : {});
-    for (const loop of loops) loop.wake();
+    wakeLoops();
   };
   const over = () => status.state === "ended" || status.state === "closed";
 
@@ -317,7 +306,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     phase = "waiting";
     heard = now();
     limit = 0;
-    behind = demanded = false;
+    demanded = false;
     page = new AbortController();
     const on = (target: EventTarget | undefined, type: string, f: (e: Event) => void) => target?.addEventListener?.(type, f, { signal: (page as AbortController).signal });
     on(globalThis as unknown as EventTarget, "online", () => check(true));
@@ -347,6 +336,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     onGap: (handler) => listen(":gap", handler),
     onFilter: (handler) => listen(":filter", handler),
     onEnd: (handler) => listen(":end", handler),
+    onCursor: (handler) => listen(":cursor", handler),
     onStatus: (handler) => listen(":status", handler),
     onError: (handler) => listen(":error", handler),
     onUnknown: (handler) => listen(":unknown", handler),
@@ -370,20 +360,6 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     pause: () => over() || stop("paused"),
     resume: start,
     close,
-    async *[Symbol.asyncIterator]() {
-      const loop: Loop = { queue: [], wake() {} };
-      loops.add(loop);
-      try {
-        for (;;) {
-          for (let e = loop.queue.shift(); e; e = loop.queue.shift()) yield e as AnyEvent<E>;
-          if (status.state === "ended") throw new Error(`crier: the stream has ended: ${status.reason}`);
-          if (over()) return;
-          if (behind && ![...loops].some((l) => l.queue.length)) start();
-          await new Promise<void>((resolve) => (loop.wake = resolve));
-        }
-      } finally {
-        loops.delete(loop);
-      }
-    },
+    [Symbol.asyncIterator]: () => iterate<E>(),
   };
 }

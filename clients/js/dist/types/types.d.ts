@@ -118,6 +118,8 @@ export interface Stream<E extends EventMap<E> = EventMap> extends AsyncIterable<
     onFilter(handler: (filter: Filter) => void): Off;
     /** The server has ended a connection, and said why. The stream comes back by itself, except after "revoked" and "expired". */
     onEnd(handler: (reason: string) => void): Off;
+    /** The position at the opening of a connection, and again with each heartbeat. Events move it too, without this call. */
+    onCursor(handler: (cursor: string) => void): Off;
     onStatus(handler: (status: Status) => void): Off;
     onError(handler: (problem: Problem) => void): Off;
     /** An event whose type the application does not know; see Options.types. */
