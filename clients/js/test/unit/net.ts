@@ -191,7 +191,7 @@ export class Page {
   };
 }
 
-/** Installs a fake clock and network for every test of a file. */
+/** Installs a fake clock and network for every test of a file, and a fake page unless there is a document already. */
 export function useNet(): { net: Net; page: Page } {
   const here = {} as { net: Net; page: Page };
   beforeEach(() => {
@@ -202,10 +202,11 @@ export function useNet(): { net: Net; page: Page } {
     vi.stubGlobal("fetch", net.fetch);
     vi.stubGlobal("WebSocket", sockets(net));
     vi.stubGlobal("EventSource", sources(net));
+    vi.stubGlobal("reportError", () => {});
+    if (globalThis.document) return;
     vi.stubGlobal("document", page.document);
     vi.stubGlobal("localStorage", page.localStorage);
     vi.stubGlobal("addEventListener", page.window.addEventListener.bind(page.window));
-    vi.stubGlobal("reportError", () => {});
   });
   afterEach(() => {
     vi.useRealTimers();
