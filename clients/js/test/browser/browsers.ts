@@ -101,6 +101,19 @@ export class Tab {
     expect(await this.texts()).toEqual(texts);
   }
 
+  /**
+   * Lets the page's thread stand still, as that of a frozen page does. (Headless
+   * Chromium only pretends to freeze a page when it is told to.)
+   */
+  halt(ms: number): Promise<void> {
+    return this.page.evaluate((ms) => {
+      setTimeout(() => {
+        const end = performance.now() + ms;
+        while (performance.now() < end);
+      });
+    }, ms);
+  }
+
   async until(what: string, condition: () => unknown): Promise<void> {
     await expect.poll(() => this.page.evaluate(condition), { timeout: 20_000, interval: 50, message: what }).toBeTruthy();
   }

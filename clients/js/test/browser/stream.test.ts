@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { inEachBrowser, numbered, Tab } from "./browsers.js";
 import { Proxy, Server } from "./server.js";
 
-inEachBrowser((browser, name) => {
+inEachBrowser((browser) => {
   let server: Server;
   let proxy: Proxy;
   let context: BrowserContext;
@@ -200,21 +200,19 @@ inEachBrowser((browser, name) => {
     await tab.until("the worker hears", () => (window as unknown as { said: string[] }).said.includes("to a worker"));
   });
 
-  // Only Chromium can be told to freeze a page.
-  test.runIf(name === "chromium")("a page that is frozen and thawed", async () => {
+  test("a page that stands still for longer than a heartbeat", async () => {
     await begin("-heartbeat", "2s");
     const tab = await Tab.open(context, proxy.url);
     await tab.connect({ heartbeat: 2000 });
     await tab.isOpen();
-    const cdp = await context.newCDPSession(tab.page);
     await server.publish("before");
     await tab.heard(["before"]);
-    await cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+    await tab.halt(5000);
     await server.publish("asleep", { n: "20" });
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-    await cdp.send("Page.setWebLifecycleState", { state: "active" });
+    await tab.until("it is awake", () => true);
     await server.publish("after");
     await tab.heard(["before", ...numbered("asleep", 20), "after"]);
+    expect((await tab.notes()).gaps).toEqual([]);
   });
 
   test("silence", async () => {
