@@ -10,6 +10,12 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(here);
+
+// One copy of the client, also where all three are used: the others import it.
+const oneClient = {
+  name: "one client",
+  setup: (build) => build.onResolve({ filter: /\/crier\.js$/ }, () => ({ path: "./crier.js", external: true })),
+};
 const check = process.argv.includes("--check");
 const out = check ? mkdtempSync(join(tmpdir(), "crier-js-")) : "dist";
 
@@ -27,8 +33,8 @@ try {
       sourcemap: true,
       format: "esm",
       target: "es2022",
-      // One copy of the client, also where all three are used.
-      external: name === "crier" ? [] : ["./crier.js", "react"],
+      external: ["react"],
+      plugins: name === "crier" ? [] : [oneClient],
       logLevel: "warning",
       banner: name === "crier-react" ? { js: '"use client";' } : {},
       write: false,
