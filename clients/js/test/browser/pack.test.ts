@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { inEachBrowser } from "./browsers.js";
 import { Server } from "./server.js";
 
@@ -20,6 +20,7 @@ beforeAll(async () => {
   const packed: { filename: string; files: { path: string }[] }[] = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", project], { encoding: "utf8" }));
   const [{ filename, files }] = Object.values(packed) as [{ filename: string; files: { path: string }[] }];
   expect(files.map((f) => f.path.split("/")[0]).sort()).not.toContain("src");
+  cpSync("examples", join(project, "examples"), { recursive: true });
   cpSync("test/consumers", project, { recursive: true, filter: (from) => !from.includes("node_modules") });
   run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund");
   run("npm", "install", "--no-save", "--no-audit", "--no-fund", `./${filename}`);
@@ -60,26 +61,46 @@ test("the types are found", () => {
   run("node_modules/.bin/tsc", "-p", ".");
 });
 
+test("Vite builds pages, with one copy of the client", () => {
+  run("node_modules/.bin/vite", "build", "--logLevel", "warn");
+  const built = readdirSync(join(project, "dist/assets")).map((name) => readFileSync(join(project, "dist/assets", name), "utf8"));
+  expect(built.join().match(/last_event_id/g)?.length).toBe(1);
+});
+
 inEachBrowser((browser) => {
   let preview: ChildProcess;
-  afterAll(() => preview?.kill());
-
-  test("Vite builds a page", async () => {
-    run("node_modules/.bin/vite", "build", "--logLevel", "warn");
-    const built = readdirSync(join(project, "dist/assets")).map((name) => readFileSync(join(project, "dist/assets", name), "utf8"));
-    expect(built.join().match(/last_event_id/g)?.length).toBe(1); // one copy of the client
+  let url: string;
+  beforeAll(async () => {
     preview = spawn(join(project, "node_modules/.bin/vite"), ["preview", "--port", "0"], { cwd: project, env: { ...process.env, SERVER: server.url, NO_COLOR: "1" }, stdio: ["ignore", "pipe", "inherit"] });
     let said = "";
     preview.stdout?.on("data", (data) => (said += data));
-    await expect.poll(() => said, { timeout: 30_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+/);
+    await vi.waitFor(() => {
+      url = said.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0] ?? "";
+      expect(url, said).not.toBe("");
+    }, 30_000);
+  });
+  afterAll(() => preview?.kill());
+
+  test("a page hears", async () => {
     const page = await browser().newPage();
-    await page.goto(said.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0] as string);
+    await page.goto(url);
     const last = () => page.evaluate(() => JSON.stringify({ ...(document.querySelector("#last") as HTMLElement).dataset }));
     await expect.poll(last, { timeout: 20_000 }).toBe('{"state":"open","shared":"open"}');
     await server.publish("built by Vite");
     const texts = () => page.evaluate(() => [document.querySelector("#last")?.textContent, (document.querySelector("#last") as HTMLElement).title]);
     await expect.poll(texts, { timeout: 20_000 }).toEqual(["built by Vite", "built by Vite"]);
     await page.close();
-    preview.kill();
   });
+
+  for (const example of ["react.html", "svelte.html", "vue.html", "examples/htmx.html"]) {
+    test(`the example of ${example}`, async () => {
+      const page = await browser().newPage();
+      await page.goto(`${url}/${example}`);
+      await expect.poll(() => page.evaluate(() => document.querySelector("p")?.textContent), { timeout: 20_000 }).toBe("open");
+      await server.publish(`to ${example}`);
+      const list = () => page.evaluate(() => [...document.querySelectorAll("li")].at(-1)?.textContent);
+      await expect.poll(list, { timeout: 20_000 }).toBe(`to ${example}`);
+      await page.close();
+    });
+  }
 });

@@ -14,12 +14,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -101,7 +103,17 @@ func run(addr string, heartbeat time.Duration, token string) error {
 		valid.Store(r.FormValue("valid"))
 	})
 	mux.HandleFunc("POST /revoke", func(http.ResponseWriter, *http.Request) { h.RevokeUser(user) })
+	// For the example of htmx: the texts so far, as HTML.
+	var texts atomic.Pointer[[]string]
+	texts.Store(&[]string{})
+	mux.HandleFunc("GET /texts", func(w http.ResponseWriter, _ *http.Request) {
+		for _, text := range *texts.Load() {
+			fmt.Fprintf(w, "<li>%s</li>", html.EscapeString(text))
+		}
+	})
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
+		all := append(slices.Clone(*texts.Load()), r.FormValue("text"))
+		texts.Store(&all)
 		ids, err := publish(r, h)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
