@@ -9,13 +9,15 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-let program: string | undefined;
+const programs = new Map<string, string>();
 
-/** Builds the server, once. */
-function build(): string {
+/** Builds a Go program, once. */
+function build(source: string): string {
+  let program = programs.get(source);
   if (!program) {
     program = join(mkdtempSync(join(tmpdir(), "crier-server-")), "server");
-    execFileSync("go", ["build", "-o", program, "./test/server"], { stdio: "inherit" });
+    execFileSync("go", ["build", "-o", program, source], { stdio: "inherit" });
+    programs.set(source, program);
   }
   return program;
 }
@@ -23,19 +25,38 @@ function build(): string {
 export class Server {
   private process!: ChildProcess;
   private address = "127.0.0.1:0";
-  private constructor(private flags: string[]) {}
+  private constructor(
+    private program: string,
+    private flags: string[],
+  ) {}
 
   static async start(...flags: string[]): Promise<Server> {
-    const server = new Server(flags);
+    const server = new Server(build("./test/server"), flags);
+    await server.start();
+    return server;
+  }
+
+  /** The chat of examples. */
+  static async chat(): Promise<Server> {
+    const key = join(mkdtempSync(join(tmpdir(), "crier-chat-")), "key");
+    const server = new Server(build("../../examples/chat"), ["-key", key]);
     await server.start();
     return server;
   }
 
   /** Starts the process; again on the same port after stop or kill. */
   async start(): Promise<void> {
-    this.process = spawn(build(), ["-addr", this.address, ...this.flags], { stdio: ["ignore", "pipe", "inherit"] });
-    const [line] = await once(this.process.stdout as NodeJS.ReadableStream, "data");
-    this.address = String(line).trim();
+    this.process = spawn(this.program, ["-addr", this.address, ...this.flags], { stdio: ["ignore", "pipe", "pipe"] });
+    // It says where it listens: the server of tests on one stream, the chat in its log on the other.
+    this.address = await new Promise((resolve) => {
+      const look = (data: Buffer) => {
+        const address = String(data).match(/127\.0\.0\.1:\d+/)?.[0];
+        if (address) resolve(address);
+        else process.stderr.write(data);
+      };
+      this.process.stdout?.on("data", look);
+      this.process.stderr?.on("data", look);
+    });
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
