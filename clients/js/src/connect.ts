@@ -239,6 +239,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       if (since(openedAt) > STABLE) failures = 0;
       index = preferred();
     }
+    if (f.after === undefined) retry = told ?? retry; // what stream.end says is for once
     drop();
     const n = failures++;
     const mine = active;

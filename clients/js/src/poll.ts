@@ -26,7 +26,7 @@ export const openPoll: Open = (request, sink) => {
     const failure = await refusal(answer, "application/json");
     if (failure) return sink.lost(failure);
     const { events, cursor, retry }: Answer = await answer.json();
-    if (!Array.isArray(events)) return sink.lost(notAStream(answer, "other JSON than {events}"));
+    if (!Array.isArray(events)) return sink.lost(notAStream(answer, "JSON without events"));
     if (retry) sink.retry(retry);
     for (const { id = "", event, data } of events) sink.message(id, event, data);
     if (cursor) sink.message(cursor, "stream.cursor", {});

@@ -59,9 +59,9 @@ export type Open = (request: Request, sink: Sink) => Connection;
  */
 export async function refusal(answer: Response, type: string): Promise<Failure | undefined> {
   const { status, headers } = answer;
-  const got = headers.get("content-type") ?? "";
+  const got = (headers.get("content-type") ?? "").toLowerCase();
   if (status === 200) {
-    return got.startsWith(type) ? undefined : notAStream(answer, `${got || "no media type"} and not ${type}`);
+    return got.startsWith(type) ? undefined : notAStream(answer, `"${got}" and not ${type}`);
   }
   if (isFinal(status)) return { status };
   const body = got.startsWith("application/json") ? await answer.json().catch(() => null) : null;

@@ -167,6 +167,25 @@ describe("reconnecting", () => {
     expect(net.attempts.length).toBe(3);
   });
 
+  test("as the last retry line said, also without an event", async () => {
+    const { net } = here;
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    net.answer = () => new Response("retry: 7000\n\n", { headers: { "content-type": "Text/Event-Stream; charset=utf-8" } }); // nginx, in the place of a server that is away
+    const { stream, problems } = open();
+    await pass(6999);
+    expect(net.attempts.length).toBe(1);
+    net.answer = () => "open";
+    await pass(3);
+    expect(stream.status.state).toBe("open");
+    expect(problems).toEqual([]);
+    net.last.raw("retry: 9000\n\n");
+    net.last.close();
+    await pass(8999);
+    expect(net.attempts.length).toBe(2);
+    await pass(3);
+    expect(net.attempts.length).toBe(3);
+  });
+
   test("a wait beyond all reason is cut to an hour, and a short one to 500 ms", async () => {
     const { net } = here;
     const { stream } = open();
