@@ -49,20 +49,36 @@ help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
+	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
-	@echo 'make capacity  how many clients this machine holds; INTO=BENCHMARKS.md writes it there'
+	@echo 'make capacity  how many users this machine holds; INTO=BENCHMARKS.md writes it there'
 
 run:
 	go run ./examples/chat -addr $(ADDR)
 
 test:
 	go test $(RACE) -shuffle=on -timeout 5m ./...
-	cd bench/peers && go test $(RACE) -shuffle=on -timeout 5m ./...
+	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
 	@$(MISSING)
+
+# The modules below backplane/. Their tests start the servers that they need.
+# Debian keeps those of PostgreSQL where users do not look.
+BACKPLANES = $(filter ./backplane/%,$(CODE))
+POSTGRES   = $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
+
+test-backplanes:
+	@export PATH="$$PATH$(addprefix :,$(POSTGRES))"; failed=; missing=; \
+	for module in $(BACKPLANES); do \
+		echo "test $$module"; cd $(CURDIR)/$$module; \
+		go test $(RACE) -shuffle=on -timeout 10m ./... || failed=1; \
+		case $$module in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) continue;; esac; \
+		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
+	done; \
+	test -z "$$failed" && { test -z "$$missing" || test -z '$(REQUIRE)'; }
 
 lint:
 	@failed=; unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
@@ -109,12 +125,15 @@ bench:
 peers: INTO = BENCHMARKS.md
 peers:
 	@mkdir -p out
-	cd bench/peers && go run . $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/peers.svg) $(ARGS)
+	cd bench/load && go test -c -o ../../out/peers.test ./peers
+	out/peers.test report $(if $(INTO),-into '$(INTO)',-svg out/peers.svg) $(ARGS)
 
-# Printed unless it is asked for, so that whoever tries it keeps a clean tree.
-# The section that is committed is made by: make capacity INTO=BENCHMARKS.md
+# Printed unless INTO is set, so that a try leaves the tree clean. The committed
+# section is made by: make capacity INTO=BENCHMARKS.md
 capacity: INTO =
 capacity:
-	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
+	@mkdir -p out
+	cd bench/load && go build -o ../../out/capacity ./capacity
+	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test lint e2e js soak bench peers capacity
+.PHONY: help run test test-backplanes lint e2e js soak bench peers capacity

@@ -32,13 +32,19 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
-	{"hub", []string{uuid, "event"}},
+	{"hub", []string{uuid, "event", "hub/internal/..."}},
+	{"hub/internal/eventlog", []string{uuid, "event"}},
+	{"schema", []string{uuid, "event"}},
+	{"schema/internal/...", []string{uuid, "event", "schema"}},
+	{"cmd/crier-schema", []string{"schema"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
+	{"hub/backplanetest", []string{uuid, "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
-	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "internal/..."}},
+	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
 	{"clients/js", nil},
 	{"internal/...", []string{uuid, "event", "hub", "transport"}},
 }
@@ -50,8 +56,10 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
+	{"transport/poll", []string{"testing", websocket}},
 }
 
 // outside the library, anything goes.
@@ -129,6 +137,37 @@ func TestRequirements(t *testing.T) {
 	if want := []string{uuid, websocket, "golang.org/x/sync"}; !slices.Equal(got, want) {
 		t.Errorf("the module needs %q, want %q", got, want)
 	}
+}
+
+// A nested module needs what users of the library must not get. Nothing in this
+// module imports one.
+func TestNestedModules(t *testing.T) {
+	list := list[struct{ ImportPath string }](t, "-deps", "-test", "./...")
+	for _, dir := range nested(t) {
+		for _, p := range list {
+			if name, ok := inModule(p.ImportPath); ok && matches(name)(dir+"/...") {
+				t.Errorf("%s is of the nested module %s, and something imports it", p.ImportPath, dir)
+			}
+		}
+	}
+}
+
+// nested returns the directories of the modules inside this one.
+func nested(t *testing.T) (dirs []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && d.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if err == nil && d.Name() == "go.mod" && path != "go.mod" {
+			dirs = append(dirs, filepath.ToSlash(filepath.Dir(path)))
+		}
+		return err
+	})
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("nested modules: %q, %v", dirs, err)
+	}
+	return dirs
 }
 
 // list returns what go list -json prints.

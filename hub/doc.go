@@ -33,7 +33,7 @@
 // retained. Nothing is disconnected for that, and nothing loops: a client that
 // is for ever slower than its stream gets gap, events, gap, events, as fast as
 // it reads. One that cannot be written to at all is ended by its transport, as
-// [Slow], and resumes when it comes back.
+// [ReasonSlow], and resumes when it comes back.
 //
 // # Rendering a page
 //

@@ -34,7 +34,7 @@ func TestShutdownWaitsForEnded(t *testing.T) {
 		if err := h.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if told.Load() != 1 || h.Stats().Ended[hub.Shutdown] != 1 {
+		if told.Load() != 1 || h.Stats().Ended[hub.ReasonShutdown] != 1 {
 			t.Errorf("Shutdown returned; %d ends told, %v counted", told.Load(), h.Stats().Ended)
 		}
 		time.Sleep(2 * time.Second)

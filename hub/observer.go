@@ -2,6 +2,8 @@ package hub
 
 import (
 	"bytes"
+	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,62 +12,127 @@ import (
 )
 
 // An Observer is told what happens in a hub. Every field may be nil. The
-// functions are called in the goroutine in which it happens, never under a
-// lock, and concurrently: they should be quick, and may call the hub.
+// functions are called in the goroutine in which it happens, concurrently, and
+// never under a lock. They must return quickly, and may call the hub. A panic in
+// one is logged as an error and goes no further.
 //
-// Where Ended, Refused or Gap is nil, what an operator must know of it (clients
-// that are slow or abusive, streams refused as overloaded, evicted events) goes
-// to Options.Logger, each kind at most once a minute.
+// Where Ended, Refused or Gap is nil, what an operator must know (slow or
+// abusive clients, streams refused as overloaded, evicted events) is logged to
+// Options.Logger, each kind at most once a minute.
 type Observer struct {
-	// Subscribed: a stream has opened.
+	// Subscribed reports a stream that has opened.
 	Subscribed func(Stream)
-	// Ended: a stream has ended and released everything.
+	// Ended reports a stream that has ended and released everything. Its
+	// Reason says why.
 	Ended func(Stream)
-	// Refused: a stream was not opened, for this reason.
-	Refused func(s Session, transport string, reason Reason)
-	// Published: an event has been published, and this many sleeping streams
-	// were woken for it. (Streams that were awake find it by themselves, and
-	// concurrent broadcasts may be woken for by one of them.)
-	Published func(e *event.Event, woken int)
-	// Gap: a stream was told of a gap, "evicted" or "unknown".
-	Gap func(s Stream, reason string)
-	// Error: something failed that no caller could be told of. Without it,
-	// Options.Logger is.
+	// Refused reports a stream that was not opened.
+	Refused func(Refusal)
+	// Published reports an event that was published. The context is that of
+	// the publish.
+	Published func(context.Context, Publication)
+	// Gap reports a gap that a stream was told of.
+	Gap func(Gap)
+	// Backplane reports that the hub does not follow its backplane any more,
+	// or follows it again.
+	Backplane func(BackplaneStatus)
+	// Error reports a failure that no caller could be told of. If it is nil,
+	// the error is logged to Options.Logger.
 	Error func(error)
 }
 
-// Report tells the observer, or else the logger, of a failure that is nobody's
-// to handle. It is for packages around the hub, such as bridge.
-func (h *Hub) Report(err error) {
-	if f := h.options.Observer.Error; f != nil {
-		f(err)
-		return
-	}
-	h.options.Logger.Error("crier", "error", err)
+// A Stream describes an open or ended stream.
+type Stream struct {
+	ID         uint64 // unique within the hub
+	User       uuid.UUID
+	SessionID  string
+	Transport  string   // as in Request
+	RemoteAddr string   // as in Request
+	UserAgent  string   // as in Request
+	Filter     Filter   // in force, within what the session allows
+	Topics     []string // that it follows
+	Started    time.Time
+	Delivered  uint64 // events handed out so far
+	Gaps       uint64 // gaps handed out so far
+	Reason     Reason // why it ended; empty while it is open
 }
 
-// A Stream describes an open or ended stream to the observer.
-type Stream struct {
-	User      uuid.UUID
-	SessionID string
-	Transport string // as in Request
-	Started   time.Time
-	Delivered uint64 // events handed out so far
-	Gaps      uint64 // gaps told so far
-	Reason    Reason // why it ended; empty while it is open
+// A Refusal describes a request for a stream that was not opened.
+type Refusal struct {
+	Session    Session
+	Transport  string // as in Request
+	RemoteAddr string // as in Request
+	UserAgent  string // as in Request
+	Reason     Reason
 }
+
+// A Publication describes an event that was published.
+type Publication struct {
+	Event *event.Event
+	// Woken is the number of sleeping streams that this publish woke. Streams
+	// that were awake find the event without being woken. Of several
+	// concurrent broadcasts, one wakes for all.
+	Woken int
+}
+
+// A Gap describes a gap in a stream.
+type Gap struct {
+	Stream Stream
+	Reason GapReason
+}
+
+// A GapReason says why a stream has a gap. A client reads it in stream.gap.
+type GapReason string
+
+// The reasons for gaps.
+const (
+	GapEvicted GapReason = "evicted" // the events were evicted before this stream took them
+	GapUnknown GapReason = "unknown" // the client's last id could not be resolved to a position
+)
+
+// GapReasons returns all reasons for gaps.
+func GapReasons() []GapReason { return []GapReason{GapEvicted, GapUnknown} }
 
 func (s *Subscription) info() Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stream{
-		User:      s.session.User,
-		SessionID: s.session.ID,
-		Transport: s.transport,
-		Started:   s.hub.began.Add(time.Duration(s.started)),
-		Delivered: s.delivered,
-		Gaps:      s.gaps,
-		Reason:    s.over,
+		ID:         s.id,
+		User:       s.session.User,
+		SessionID:  s.session.ID,
+		Transport:  s.transport,
+		RemoteAddr: s.remoteAddr,
+		UserAgent:  s.userAgent,
+		Filter:     s.hub.decompile(s.reader.Filter()),
+		Topics:     s.topics(),
+		Started:    s.hub.began.Add(time.Duration(s.started)),
+		Delivered:  s.delivered,
+		Gaps:       s.gaps,
+		Reason:     s.over,
+	}
+}
+
+// guard calls a function of the application. A panic in it is logged and goes no
+// further: the hub's promises must not depend on the observer.
+func (h *Hub) guard(name string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.options.Logger.Error("crier: panic in Observer."+name, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+func (h *Hub) observeSubscribed(s *Subscription) {
+	if f := h.options.Observer.Subscribed; f != nil {
+		h.guard("Subscribed", func() { f(s.info()) })
+	}
+}
+
+// observePublished counts an event and reports it.
+func (h *Hub) observePublished(ctx context.Context, e *event.Event, woken int) {
+	h.counters.published.Add(1)
+	if f := h.options.Observer.Published; f != nil {
+		h.guard("Published", func() { f(ctx, Publication{Event: e, Woken: woken}) })
 	}
 }
 
@@ -75,28 +142,43 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 		if m.Type() != TypeGap {
 			continue
 		}
-		reason := "evicted"
-		if bytes.Equal(m.own.data, gapReasons.unknown) {
-			reason = "unknown"
+		reason := GapEvicted
+		if bytes.Equal(m.control.data, gapData.unknown) {
+			reason = GapUnknown
 		}
 		h.counters.gap(reason)
 		if f := h.options.Observer.Gap; f != nil {
-			f(s.info(), reason)
-		} else if reason == "evicted" {
-			h.notice("clients were told of a gap: events were evicted before they had read them")
+			h.guard("Gap", func() { f(Gap{Stream: s.info(), Reason: reason}) })
+		} else if reason == GapEvicted {
+			h.warn("clients were told of a gap: events were evicted before they had read them")
 		}
 	}
 }
 
-// observeEnd counts and reports the end of a stream.
+// observeEnd counts and reports the end of a stream that holds nothing any more.
 func (h *Hub) observeEnd(s *Subscription) {
 	info := s.info()
 	h.counters.end(info)
+	h.mu.Lock()
+	h.open--
+	h.ending++
+	h.signalDrained()
+	h.mu.Unlock()
 	switch f := h.options.Observer.Ended; {
 	case f != nil:
-		f(info)
-	case info.Reason == Slow || info.Reason == Abusive:
-		h.notice("streams ended as " + string(info.Reason))
+		h.guard("Ended", func() { f(info) })
+	case info.Reason == ReasonSlow || info.Reason == ReasonAbusive:
+		h.warn("streams ended as " + string(info.Reason))
+	}
+	h.mu.Lock()
+	h.ending--
+	h.signalDrained()
+	h.mu.Unlock()
+}
+
+func (h *Hub) observeBackplane() {
+	if f := h.options.Observer.Backplane; f != nil {
+		h.guard("Backplane", func() { f(h.cluster.status()) })
 	}
 }
 
@@ -105,8 +187,8 @@ func (h *Hub) observeRefusal(r Request, reason Reason) {
 	h.counters.refuse(reason)
 	switch f := h.options.Observer.Refused; {
 	case f != nil:
-		f(r.Session, r.Transport, reason)
-	case reason == Overloaded:
-		h.notice("streams were refused as overloaded")
+		h.guard("Refused", func() { f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason}) })
+	case reason == ReasonOverloaded:
+		h.warn("streams were refused as overloaded")
 	}
 }

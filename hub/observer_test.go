@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/crier-go/crier/event"
 )
 
 // The observer hears of everything, and may call the hub: no lock is held.
@@ -21,16 +20,18 @@ func TestObserver(t *testing.T) {
 		h.Stats() // would deadlock under any of the hub's locks
 		told = append(told, fmt.Sprintf(format, args...))
 	}
-	h = New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, Observer: &Observer{
+	h = New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, RefuseNewest: true, Observer: &Observer{
 		Subscribed: func(s Stream) { tell("subscribed %s %s", s.SessionID, s.Transport) },
 		Ended:      func(s Stream) { tell("ended %s, %d delivered, %d gaps", string(s.Reason), s.Delivered, s.Gaps) },
-		Refused:    func(s Session, transport string, r Reason) { tell("refused %s %s", s.ID, string(r)) },
-		Published:  func(e *event.Event, woken int) { tell("published %s, %d woken", e.Type(), woken) },
-		Gap:        func(s Stream, reason string) { tell("gap %s", reason) },
-		Error:      func(err error) { tell("error %v", err) },
+		Refused:    func(r Refusal) { tell("refused %s %s", r.Session.ID, string(r.Reason)) },
+		Published: func(_ context.Context, p Publication) {
+			tell("published %s, %d woken", p.Event.Type(), p.Woken)
+		},
+		Gap:   func(g Gap) { tell("gap %s", g.Reason) },
+		Error: func(err error) { tell("error %v", err) },
 	}})
 	s := subscribed(t, h, alice, "garbage")
-	if _, err := h.Subscribe(request(alice, "s2")); err != error(Overloaded) {
+	if _, err := h.Subscribe(request(alice, "s2")); err != error(ReasonOverloaded) {
 		t.Error(err)
 	}
 	taken(t, s)
@@ -38,24 +39,24 @@ func TestObserver(t *testing.T) {
 	publish(t, h, made(note, alice, "2"))
 	taken(t, s)
 	h.Report(errors.New("a failure"))
-	h.RevokeUser(alice)
+	h.RevokeUser(context.Background(), alice)
 	s.Close()
 	s.Close()
 	expect(t, told, "subscribed s1 test", "refused s2 overloaded", "gap unknown",
 		"published note.added, 1 woken", "published note.added, 0 woken", "gap evicted",
 		"error a failure", "ended revoked, 1 delivered, 2 gaps")
 	st := h.Stats()
-	if st.Published != 2 || st.Delivered != 1 || st.Gaps["evicted"] != 1 || st.Gaps["unknown"] != 1 || st.Ended[Revoked] != 1 || st.Refused[Overloaded] != 1 || st.Retained != 1 {
+	if st.Published != 2 || st.Delivered != 1 || st.Gaps["evicted"] != 1 || st.Gaps["unknown"] != 1 || st.Ended[ReasonRevoked] != 1 || st.Refused[ReasonOverloaded] != 1 || st.Retained != 1 {
 		t.Errorf("%+v", st)
 	}
 }
 
 // Without an observer, the logger hears what an operator must know, and not a
 // line for each client.
-func TestNotices(t *testing.T) {
+func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		h := New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		h := New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, RefuseNewest: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		overload := func() {
 			s := subscribed(t, h, alice, "")
 			for range 10 {
@@ -64,7 +65,7 @@ func TestNotices(t *testing.T) {
 			publish(t, h, made(note, alice, "1"))
 			publish(t, h, made(note, alice, "2"))
 			taken(t, s)
-			s.End(Slow)
+			s.End(ReasonSlow)
 			s.Close()
 		}
 		for range 5 {
@@ -74,7 +75,7 @@ func TestNotices(t *testing.T) {
 		if lines != 3 || strings.Count(log.String(), "level=WARN") != 3 {
 			t.Errorf("%d lines:\n%s", lines, log.String())
 		}
-		time.Sleep(noticeInterval)
+		time.Sleep(warningInterval)
 		log.Reset()
 		overload()
 		if want := `msg="crier: streams were refused as overloaded" count=50`; !strings.Contains(log.String(), want) {

@@ -5,24 +5,33 @@ import (
 	"fmt"
 )
 
-// A Reason says why a stream ended. It is an error, so that Take can return
-// it. What a client reads in stream.end is string(reason); its Error, which fmt
-// prints, says more.
+// A Reason says why a stream ended, or why it was refused. It is an error, so
+// that Take and Subscribe can return it. A client reads string(reason) in
+// stream.end.
 type Reason string
 
-// The reasons for which streams end.
+// The reasons for which streams end or are refused.
 const (
-	Gone        Reason = "gone"        // the client went away, or the stream was closed
-	Slow        Reason = "slow"        // it could not be written to within the write deadline
-	Revoked     Reason = "revoked"     // RevokeUser or RevokeSession
-	Expired     Reason = "expired"     // Session.Expires has come
-	Overloaded  Reason = "overloaded"  // over a limit on streams
-	Abusive     Reason = "abusive"     // the client broke the protocol or its limits
-	Unavailable Reason = "unavailable" // the application could not say who this is
-	Shutdown    Reason = "shutdown"    // the hub is shutting down
+	ReasonGone        Reason = "gone"        // the client went away, or the stream was closed
+	ReasonSlow        Reason = "slow"        // a write made no progress within the write timeout
+	ReasonRevoked     Reason = "revoked"     // RevokeUser or RevokeSession
+	ReasonExpired     Reason = "expired"     // Session.Expires has passed
+	ReasonOverloaded  Reason = "overloaded"  // over a limit on streams
+	ReasonAbusive     Reason = "abusive"     // the client broke the protocol or its limits
+	ReasonUnavailable Reason = "unavailable" // the application could not tell who the client is
+	ReasonShutdown    Reason = "shutdown"    // the hub is shutting down
 )
 
-func (r Reason) Error() string { return "hub: stream ended: " + string(r) }
+// Reasons returns all reasons, so that metrics can have every label from the
+// start.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonGone, ReasonSlow, ReasonRevoked, ReasonExpired,
+		ReasonOverloaded, ReasonAbusive, ReasonUnavailable, ReasonShutdown,
+	}
+}
+
+func (r Reason) Error() string { return "hub: " + string(r) }
 
 // ErrClosed is returned by everything that needs an open hub after Shutdown
 // has been called.

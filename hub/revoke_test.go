@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"sync"
@@ -23,21 +24,21 @@ func TestRevoke(t *testing.T) {
 		return s
 	}
 	laptop, phone, other := open(alice, "laptop"), open(alice, "phone"), open(bob, "laptop")
-	if n := h.RevokeSession(alice, "laptop"); n != 1 {
+	if n := must(h.RevokeSession(t.Context(), alice, "laptop")); n != 1 {
 		t.Errorf("%d streams of the session ended", n)
 	}
-	if n := h.RevokeSession(alice, "laptop") + h.RevokeSession(alice, "") + h.RevokeSession(uuid.New(), "laptop"); n != 0 {
+	if n := must(h.RevokeSession(t.Context(), alice, "laptop")) + must(h.RevokeSession(t.Context(), alice, "")) + must(h.RevokeSession(t.Context(), uuid.New(), "laptop")); n != 0 {
 		t.Errorf("%d streams ended that were over, or are not the session's", n)
 	}
 	publish(t, h, made(note, alice, "1"))
 	broadcast(t, h, made(note, alice, "2"))
-	expect(t, taken(t, laptop), Revoked.Error())
+	expect(t, taken(t, laptop), ReasonRevoked.Error())
 	expect(t, taken(t, phone), "1", "2")
 	expect(t, taken(t, other), "2")
-	if n := h.RevokeUser(alice); n != 1 {
+	if n := must(h.RevokeUser(t.Context(), alice)); n != 1 {
 		t.Errorf("%d streams of the user ended", n)
 	}
-	expect(t, taken(t, phone), Revoked.Error())
+	expect(t, taken(t, phone), ReasonRevoked.Error())
 }
 
 // A request that was authenticated before a revocation must not subscribe
@@ -56,9 +57,9 @@ func TestRevokeBeforeSubscribe(t *testing.T) {
 		}
 		for range 3 { // the records turn over in between
 			before := time.Now()
-			h.RevokeSession(alice, "laptop")
+			h.RevokeSession(context.Background(), alice, "laptop")
 			time.Sleep(59 * time.Second)
-			if err := subscribe(before, "laptop"); err != error(Revoked) {
+			if err := subscribe(before, "laptop"); err != error(ReasonRevoked) {
 				t.Errorf("authenticated before the revocation: %v", err)
 			}
 			if err := subscribe(before, "phone"); err != nil {
@@ -68,7 +69,7 @@ func TestRevokeBeforeSubscribe(t *testing.T) {
 				t.Errorf("authenticated now: %v", err)
 			}
 			time.Sleep(2 * time.Second)
-			if err := subscribe(before, "phone"); err != error(Unavailable) {
+			if err := subscribe(before, "phone"); err != error(ReasonUnavailable) {
 				t.Errorf("authenticated over a minute ago: %v", err)
 			}
 			time.Sleep(time.Hour)
@@ -90,13 +91,13 @@ func TestRevokeRace(t *testing.T) {
 		var s *Subscription
 		var err error
 		both.Go(func() { s, err = h.Subscribe(r) })
-		both.Go(func() { h.RevokeSession(alice, "laptop") })
+		both.Go(func() { h.RevokeSession(context.Background(), alice, "laptop") })
 		both.Wait()
 		if err == nil {
 			_, err = s.Take(nil)
 			s.Close()
 		}
-		if !errors.Is(err, Revoked) {
+		if !errors.Is(err, ReasonRevoked) {
 			t.Fatalf("the stream goes on after the revocation: %v", err)
 		}
 	}
@@ -112,12 +113,12 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 		_, err := h.Subscribe(request(alice, "laptop"))
 		result <- err
 	}()
-	for h.users.lookup(alice) == nil {
+	for h.ids.Load() == 0 {
 		runtime.Gosched()
 	}
-	h.RevokeSession(alice, "laptop")
+	h.RevokeSession(context.Background(), alice, "laptop")
 	h.mu.Unlock()
-	if err := <-result; err != error(Revoked) {
+	if err := <-result; err != error(ReasonRevoked) {
 		t.Errorf("the stream goes on after the revocation: %v", err)
 	}
 }
@@ -135,47 +136,61 @@ func TestExpires(t *testing.T) {
 		if late := time.Since(began) - time.Minute; late < 0 || late > time.Second {
 			t.Errorf("woken %v after the session had expired", late)
 		}
-		expect(t, taken(t, s), Expired.Error())
-		if _, err := h.Subscribe(r); err != error(Expired) {
+		expect(t, taken(t, s), ReasonExpired.Error())
+		if _, err := h.Subscribe(r); err != error(ReasonExpired) {
 			t.Errorf("an expired session subscribes: %v", err)
 		}
 	})
 }
 
 func TestStreamLimits(t *testing.T) {
-	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3})
+	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3, RefuseNewest: true})
 	a, b := must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2")))
-	if _, err := h.Subscribe(request(alice, "3")); err != error(Overloaded) {
+	if _, err := h.Subscribe(request(alice, "3")); err != error(ReasonOverloaded) {
 		t.Errorf("a user's third: %v", err)
 	}
 	must(h.Subscribe(request(bob, "4"))).Close()
 	c := must(h.Subscribe(request(bob, "4")))
-	if _, err := h.Subscribe(request(uuid.New(), "5")); err != error(Overloaded) {
+	if _, err := h.Subscribe(request(uuid.New(), "5")); err != error(ReasonOverloaded) {
 		t.Errorf("the hub's fourth: %v", err)
 	}
 	for _, s := range []*Subscription{a, b, c} {
 		s.Close()
 	}
-	if n := len(h.users.logs); n != 0 {
-		t.Errorf("%d logs for nobody", n)
+	if n := h.store.Usage().Logs; n != 1 {
+		t.Errorf("%d logs for nobody", n-1)
 	}
 }
 
-// Three tabs and a limit of two: the newest tab pushes out the oldest, which
-// comes back with its last id and is refused. So it settles.
-func TestCloseOldestSettles(t *testing.T) {
-	h := New(&kinds, &Options{StreamsPerUser: 2, CloseOldest: true})
-	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(request(alice, "3")))}
-	expect(t, taken(t, tabs[0]), Overloaded.Error())
+// Three tabs and a limit of two: the newest tab ends the oldest, which comes
+// back with its last id and is refused. So it settles. A page that begins from
+// the cursor that it was rendered with is a new stream, too.
+func TestNewestStreamEndsTheOldest(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 2})
+	third := request(alice, "3")
+	third.After = h.Cursor()
+	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(third))}
+	expect(t, taken(t, tabs[0]), ReasonOverloaded.Error())
 	expect(t, taken(t, tabs[1]))
 	again := request(alice, "1")
 	again.After = tabs[0].Cursor()
-	if _, err := h.Subscribe(again); err != error(Overloaded) {
-		t.Errorf("the oldest tab pushed another one out: %v", err)
+	if _, err := h.Subscribe(again); err != error(ReasonOverloaded) {
+		t.Errorf("the oldest tab ended another one: %v", err)
 	}
 	expect(t, taken(t, tabs[1]))
 	expect(t, taken(t, tabs[2]))
 	for _, s := range tabs {
 		s.Close()
 	}
+}
+
+// With RefuseNewest, it is the new stream that is refused.
+func TestRefuseNewest(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 1, RefuseNewest: true})
+	s := must(h.Subscribe(request(alice, "1")))
+	defer s.Close()
+	if _, err := h.Subscribe(request(alice, "2")); err != error(ReasonOverloaded) {
+		t.Errorf("a second stream: %v", err)
+	}
+	expect(t, taken(t, s))
 }

@@ -62,7 +62,7 @@ func TestServerWriteTimeout(t *testing.T) {
 	for _, lean := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lean=%v", lean), func(t *testing.T) {
 			h := hub.New(&kinds, nil)
-			o := &sse.Options{Options: transport.Options{Heartbeat: 100 * time.Millisecond}, Lean: lean}
+			o := &sse.Options{Common: transport.Options{Heartbeat: 100 * time.Millisecond}, Lean: lean}
 			srv := httptest.NewUnstartedServer(sse.NewHandler(h, everyUser, o))
 			srv.Config.WriteTimeout = 300 * time.Millisecond
 			srv.Config.ReadTimeout = 300 * time.Millisecond
@@ -101,12 +101,14 @@ func tryHTTP2(t *testing.T, useTLS bool) {
 	var fence hubtest.Fence
 	var mu sync.Mutex
 	var ended []hub.Reason
-	h := hub.New(&kinds, &hub.Options{Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
+	// All that is published to the stalled stream is retained, so that it has
+	// more to write than its HTTP/2 window takes and ends as slow.
+	h := hub.New(&kinds, &hub.Options{Bytes: 256 << 20, UserBytes: 32 << 20, Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
 		mu.Lock()
 		defer mu.Unlock()
 		ended = append(ended, s.Reason)
 	}})})
-	srv := httptest.NewUnstartedServer(sse.NewHandler(h, everyUser, &sse.Options{Options: transport.Options{WriteTimeout: time.Second}, Lean: true}))
+	srv := httptest.NewUnstartedServer(sse.NewHandler(h, everyUser, &sse.Options{Common: transport.Options{WriteTimeout: time.Second}, Lean: true}))
 	srv.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams + 10}
 	srv.Config.Protocols = new(http.Protocols)
 	var connections atomic.Int32
@@ -203,7 +205,7 @@ func tryHTTP2(t *testing.T, useTLS bool) {
 	fence.Ended(t, 1)
 	mu.Lock()
 	defer mu.Unlock()
-	if len(ended) != 1 || ended[0] != hub.Slow {
+	if len(ended) != 1 || ended[0] != hub.ReasonSlow {
 		t.Errorf("the streams that ended: %v", ended)
 	}
 }

@@ -30,7 +30,7 @@ func TestIsolation(t *testing.T) {
 	slow := make(chan hub.Stream, 1)
 	const bytes = 64 << 20
 	h := hub.New(&kinds, &hub.Options{Bytes: bytes, Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
-		if s.Reason == hub.Slow {
+		if s.Reason == hub.ReasonSlow {
 			select {
 			case slow <- s:
 			default: // the first is the one; an observer must not block

@@ -66,7 +66,7 @@ func TestLaw(t *testing.T) {
 	}
 	t.Logf("%d schedules: %+v; ends %v", to-from+1, total, ends)
 	if *lawSeed == 0 && !t.Failed() {
-		for _, r := range []hub.Reason{hub.Gone, hub.Slow, hub.Revoked, hub.Expired, hub.Shutdown} {
+		for _, r := range []hub.Reason{hub.ReasonGone, hub.ReasonSlow, hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonShutdown} {
 			if ends[r] == 0 {
 				t.Errorf("no stream ended as %q: the schedules do not try what they are for", r)
 			}
@@ -110,9 +110,9 @@ func newLaw(t *testing.T, seed uint64) *law {
 	}
 	o := transport.Options{Retry: time.Second}
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(l.hub, auth, &sse.Options{Options: o}))
-	mux.Handle("/lean", sse.NewHandler(l.hub, auth, &sse.Options{Options: o, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(l.hub, auth, &ws.Options{Options: o}))
+	mux.Handle("/events", sse.NewHandler(l.hub, auth, &sse.Options{Common: o}))
+	mux.Handle("/lean", sse.NewHandler(l.hub, auth, &sse.Options{Common: o, Lean: true}))
+	mux.Handle("/ws", ws.NewHandler(l.hub, auth, &ws.Options{Common: o}))
 	l.server = memnet.Serve(t, mux)
 	start := l.hub.Cursor()
 	for i := range 4 {
@@ -165,7 +165,7 @@ func (l *law) publish() {
 // revoke ends a client's streams. What is published from here on must not
 // reach the connections that it has now.
 func (l *law) revoke(c *lawClient) {
-	l.hub.RevokeUser(c.user)
+	l.hub.RevokeUser(context.Background(), c.user)
 	for _, other := range l.clients {
 		if other.user == c.user {
 			other.mu.Lock()

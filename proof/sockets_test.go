@@ -111,9 +111,9 @@ func TestSockets(t *testing.T) {
 // sockets have small buffers, so that a client that does not read is noticed.
 func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(h, everyUser, &sse.Options{Options: o}))
-	mux.Handle("/lean", sse.NewHandler(h, everyUser, &sse.Options{Options: o, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(h, everyUser, &ws.Options{Options: o}))
+	mux.Handle("/events", sse.NewHandler(h, everyUser, &sse.Options{Common: o}))
+	mux.Handle("/lean", sse.NewHandler(h, everyUser, &sse.Options{Common: o, Lean: true}))
+	mux.Handle("/ws", ws.NewHandler(h, everyUser, &ws.Options{Common: o}))
 	srv := httptest.NewUnstartedServer(mux)
 	srv.Listener = smallBuffers{srv.Listener}
 	srv.Config.ReadHeaderTimeout = 2 * time.Second

@@ -21,13 +21,13 @@ import (
 var handlers = map[string]func(*hub.Hub, transport.Authenticator, *transport.Options) http.Handler{
 	"lines": newLines,
 	"sse": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-		return sse.NewHandler(h, auth, &sse.Options{Options: *o})
+		return sse.NewHandler(h, auth, &sse.Options{Common: *o})
 	},
 	"sse lean": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-		return sse.NewHandler(h, auth, &sse.Options{Options: *o, Lean: true})
+		return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true})
 	},
 	"ws": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-		return ws.NewHandler(h, auth, &ws.Options{Options: *o})
+		return ws.NewHandler(h, auth, &ws.Options{Common: *o})
 	},
 }
 
@@ -66,6 +66,11 @@ func everyHandler(t *testing.T, test func(t *testing.T, f *fixture.Fixture, ask 
 // opened reports whether a response is a stream.
 func opened(r *http.Response) bool {
 	return r.StatusCode == http.StatusOK || r.StatusCode == http.StatusSwitchingProtocols
+}
+
+// comeBackLater reports whether a response refuses for the time being.
+func comeBackLater(r *http.Response) bool {
+	return r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != ""
 }
 
 // errorOf returns the text of a {"error":"..."} body, having checked what is

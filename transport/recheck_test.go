@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 )
 
 // The application is asked again about a stream, and what it refuses ends.
-func TestRecheckRefused(t *testing.T) {
+func TestRecheckEndsRefusedStream(t *testing.T) {
 	for name, answer := range map[string]struct {
 		hub.Session
 		error
@@ -38,7 +39,7 @@ func TestRecheckRefused(t *testing.T) {
 				}
 				resp.Body.Close()
 				time.Sleep(2 * time.Second)
-				if f.Ended(hub.Revoked) != 1 {
+				if f.Ended(hub.ReasonRevoked) != 1 {
 					t.Errorf("ended: %v", f.Hub.Stats().Ended)
 				}
 			})
@@ -48,7 +49,7 @@ func TestRecheckRefused(t *testing.T) {
 
 // That the application cannot tell is logged, and no reason to end anything.
 // It is asked with the request as it came, for as long as the stream lives.
-func TestRecheckFails(t *testing.T) {
+func TestRecheckFailureKeepsStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/?x=y", "Cookie", "session=1"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
 		readUntil(t, resp, "stream.cursor")
@@ -71,7 +72,7 @@ func TestRecheckFails(t *testing.T) {
 		if !strings.Contains(f.Log.String(), "away") {
 			t.Error("nothing was logged")
 		}
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		io.Copy(io.Discard, resp.Body)
 		time.Sleep(2 * time.Second)
 		n := asked.Load()
@@ -84,7 +85,7 @@ func TestRecheckFails(t *testing.T) {
 
 // An application that takes its time is not asked twice at once, and a stream
 // that ends meanwhile is not held up by it.
-func TestRecheckSlow(t *testing.T) {
+func TestRecheckRunsOneAtATime(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
 		readUntil(t, resp, "stream.cursor")
@@ -99,7 +100,7 @@ func TestRecheckSlow(t *testing.T) {
 		if most.Load() != 1 {
 			t.Errorf("asked %d times at once", most.Load())
 		}
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		readUntil(t, resp, "revoked")
 		resp.Body.Close()
 		time.Sleep(20 * time.Second)

@@ -115,7 +115,7 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fixture.Fixture, c *fakeC
 
 // An idle stream writes what comes at once; a busy one finds all that came
 // meanwhile, and writes it together.
-func TestServeBatches(t *testing.T) {
+func TestServeSendsBatches(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 		c.takes["send"] = time.Second
 		done := serve(t.Context(), f, c, nil)
@@ -126,9 +126,9 @@ func TestServeBatches(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		f.Publish("d")
 		synctest.Wait()
-		f.Hub.RevokeUser(fixture.Alice)
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
 		f.Publish("never")
-		if err := <-done; err != hub.Revoked {
+		if err := <-done; err != hub.ReasonRevoked {
 			t.Errorf("got %v", err)
 		}
 		c.want("open", `send "a"`, `send "b" "c"`, `send "d"`, "end revoked")
@@ -140,7 +140,7 @@ func TestServeEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := serve(ctx, f, c, nil)
 		cancel()
-		if err := <-done; err != hub.Gone {
+		if err := <-done; err != hub.ReasonGone {
 			t.Errorf("got %v", err)
 		}
 		c.want("open", "end gone")
@@ -151,15 +151,15 @@ func TestServeEndsWithContext(t *testing.T) {
 }
 
 // After an error nothing more is written, and the reason says what it was.
-func TestServeWriteFails(t *testing.T) {
+func TestServeEndsWhenWriteFails(t *testing.T) {
 	for method, calls := range map[string][]string{
 		"open": {"open", "abort"},
 		"send": {"open", `send "a"`, "abort"},
 		"beat": {"open", "beat cursor", "abort"},
 	} {
 		for reason, err := range map[hub.Reason]error{
-			hub.Slow: fmt.Errorf("wrapped: %w", os.ErrDeadlineExceeded),
-			hub.Gone: errors.New("broken pipe"),
+			hub.ReasonSlow: fmt.Errorf("wrapped: %w", os.ErrDeadlineExceeded),
+			hub.ReasonGone: errors.New("broken pipe"),
 		} {
 			inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 				c.fail[method] = err
@@ -211,6 +211,16 @@ func TestServeHeartbeats(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		cancel()
 		<-done
+		c.want("open", `send "a"`, "beat cursor", "beat cursor", "end gone")
+	})
+	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := serve(ctx, f, c, &transport.Options{Heartbeat: 10 * time.Second})
+		time.Sleep(7 * time.Second)
+		f.Publish("a")
+		time.Sleep(11 * time.Second)
+		cancel()
+		<-done
 		c.want("open", `send "a"`, "beat", "beat cursor", "end gone")
 	})
 }
@@ -231,15 +241,15 @@ func TestServeHeartbeatDuringWrite(t *testing.T) {
 
 // How long clients are asked to wait: those who are sent away together are
 // spread, and overload spreads them wider.
-func TestRetry(t *testing.T) {
+func TestRetryIsSpread(t *testing.T) {
 	const retry = 3 * time.Second
 	for reason, c := range map[hub.Reason]struct{ least, most time.Duration }{
-		hub.Shutdown:    {retry, 3 * retry},
-		hub.Overloaded:  {10 * retry, 20 * retry},
-		hub.Unavailable: {10 * retry, 20 * retry},
-		hub.Revoked:     {retry, retry},
-		hub.Expired:     {retry, retry},
-		hub.Gone:        {retry, retry},
+		hub.ReasonShutdown:    {retry, 3 * retry},
+		hub.ReasonOverloaded:  {10 * retry, 20 * retry},
+		hub.ReasonUnavailable: {10 * retry, 20 * retry},
+		hub.ReasonRevoked:     {retry, retry},
+		hub.ReasonExpired:     {retry, retry},
+		hub.ReasonGone:        {retry, retry},
 	} {
 		least, most := time.Duration(1<<62), time.Duration(0)
 		for range 100 {

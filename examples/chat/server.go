@@ -39,8 +39,8 @@ func newServer(key []byte, log *slog.Logger) *server {
 func (s *server) handler() http.Handler {
 	options := transport.Options{Logger: s.log}
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Options: options}))
-	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Options: options, OnMessage: s.receive}))
+	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: options}))
+	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Common: options, OnMessage: s.receive}))
 
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /state", s.loggedIn(s.state))

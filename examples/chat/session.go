@@ -123,7 +123,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if v, before, err := s.session(r); err == nil && before.ID != p.ID {
-		s.hub.RevokeSession(before.ID, v.ID) // this browser's tabs are somebody else's from now on
+		s.revoke(r, before.ID, v.ID) // this browser's tabs belong to somebody else from now on
 	}
 	s.people.enter(p)
 	expires := time.Now().Add(sessionTime)
@@ -140,10 +140,18 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 // deleted; an application that must be able to keeps its sessions in a database.
 func (s *server) logout(w http.ResponseWriter, r *http.Request) {
 	if v, p, err := s.session(r); err == nil {
-		s.hub.RevokeSession(p.ID, v.ID) // every tab's stream ends, and is told why
+		s.revoke(r, p.ID, v.ID) // every tab's stream ends and is told why
 	}
 	s.setCookie(w, r, "", time.Unix(1, 0))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// revoke ends the streams of a session. The cookie goes in any case, so a
+// failure is logged and does not keep anybody from leaving.
+func (s *server) revoke(r *http.Request, user uuid.UUID, id string) {
+	if _, err := s.hub.RevokeSession(r.Context(), user, id); err != nil {
+		s.log.Error("chat: cannot revoke a session", "error", err)
+	}
 }
 
 func (s *server) setCookie(w http.ResponseWriter, r *http.Request, value string, expires time.Time) {

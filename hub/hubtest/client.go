@@ -127,7 +127,7 @@ func (c *Client) Cursor() string { return c.sub.Cursor() }
 
 // Close hangs up.
 func (c *Client) Close() {
-	c.sub.End(hub.Gone)
+	c.sub.End(hub.ReasonGone)
 	c.work.Wait()
 	c.sub.Close()
 }

@@ -1,6 +1,7 @@
 package hubtest_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -37,8 +38,8 @@ func TestClient(t *testing.T) {
 	if got := c.Heard(2); string(got[1].Data()) != `"two"` {
 		t.Errorf("got %s", got[1].Data())
 	}
-	h.RevokeUser(ada)
-	if got := c.Ended(); got != hub.Revoked {
+	h.RevokeUser(context.Background(), ada)
+	if got := c.Ended(); got != hub.ReasonRevoked {
 		t.Errorf("ended as %v", got)
 	}
 }

@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			transporttest.Run(t, transporttest.Transport{
 				Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-					return sse.NewHandler(h, auth, &sse.Options{Options: *o, Lean: c.lean})
+					return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: c.lean})
 				},
 				Open: c.open,
 			})

@@ -62,7 +62,7 @@ func ExampleNewHandler() {
 	}
 	h.Publish(context.Background(), e)
 	readEvent()
-	h.RevokeUser(ada)
+	h.RevokeUser(context.Background(), ada)
 	readEvent()
 	// Output:
 	// retry: 3000

@@ -2,6 +2,7 @@ package sse_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"regexp"
@@ -41,6 +42,10 @@ func TestGolden(t *testing.T) {
 			want: opening +
 				"id: EVENT\nevent: note.added\ndata: \"a\"\n\n" +
 				"id: EVENT\nevent: alert.raised\ndata: \"b\"\n\n",
+		},
+		"ephemeral": { // has no id: a client must not resume from it
+			during: func(f *fixture.Fixture) { f.Ephemeral("a") },
+			want:   opening + "event: note.typed\ndata: \"a\"\n\n",
 		},
 		"what could forge a frame": {
 			during: func(f *fixture.Fixture) { f.Publish("a\r\n\ndata: b\x00<\u2028é") },
@@ -82,7 +87,7 @@ func TestGolden(t *testing.T) {
 			want:   opening + "id: EVENT\nevent: alert.raised\ndata: \"b\"\n\n",
 		},
 		"revoked": {
-			during: func(f *fixture.Fixture) { f.Hub.RevokeUser(fixture.Alice) },
+			during: func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) },
 			want:   opening + "retry: 3000\nid: CURSOR\nevent: stream.end\ndata: {\"reason\":\"revoked\"}\n\n",
 		},
 	} {
@@ -100,7 +105,7 @@ func TestGolden(t *testing.T) {
 						if o.Heartbeat == 0 {
 							o.Heartbeat = time.Hour
 						}
-						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Options: o, Lean: lean}))
+						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: lean}))
 						if got := stream(t, server.Dial(), r, func() {
 							if c.during != nil {
 								c.during(f)

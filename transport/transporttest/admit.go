@@ -85,7 +85,7 @@ func (s *suite) refused(when string, r request, status int) *Refused {
 	if err := json.Unmarshal(refused.Body, &body); err != nil || body.Error == "" {
 		s.Fatalf(`%s, the body must be {"error":"..."}; got %.200q`, when, refused.Body)
 	}
-	if st := s.hub.Stats(); len(st.Streams) > 0 || len(st.Ended) > 0 {
+	if st := s.hub.Stats(); len(st.Streams) > 0 || ends(st) > 0 {
 		s.Fatalf("%s, nothing may have been subscribed; the hub has seen a stream", when)
 	}
 	c.conn.Close()
@@ -111,11 +111,30 @@ func refuses(s *suite) {
 	}
 }
 
+// refusedForNow checks the answer of a transport that refuses overload.
+func (s *suite) refusedForNow(when string, err error) {
+	s.Helper()
+	var refused *Refused
+	if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
+		s.Fatalf("%s, a client must get status 503 and no stream; it got: %v", when, err)
+	}
+	if refused.Header.Get("Retry-After") == "" {
+		s.Fatalf("%s, a client must be told when to come back, by Retry-After; got %v", when, refused.Header)
+	}
+	if strings.Contains(string(refused.Body), "1984") {
+		s.Fatalf("the text of an Authenticator's error must not reach a client: %s", refused.Body)
+	}
+}
+
 func sheds(s *suite) {
-	s.start(&hub.Options{StreamsPerUser: 1}, nil)
+	s.start(&hub.Options{StreamsPerUser: 1, RefuseNewest: true}, nil)
 	shed := func(when string, reason hub.Reason) {
 		s.Helper()
 		c, err := s.dial(request{})
+		if s.tr.RefusesOverload {
+			s.refusedForNow(when, err)
+			return
+		}
 		if err != nil {
 			s.Fatalf("%s, a client must get a stream that says so and ends, since an error status would end an EventSource for good; it got: %v", when, err)
 		}
@@ -127,13 +146,13 @@ func sheds(s *suite) {
 	}
 	good := s.auth
 	s.auth = func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("database 1984 is away") }
-	shed("when the Authenticator fails for a reason of its own", hub.Unavailable)
+	shed("when the Authenticator fails for a reason of its own", hub.ReasonUnavailable)
 	s.auth = good
 	c := s.open(request{})
-	shed("with one stream too many", hub.Overloaded)
+	shed("with one stream too many", hub.ReasonOverloaded)
 	c.conn.Close()
 	if err := s.hub.Shutdown(context.Background()); err != nil {
 		s.Fatal(err)
 	}
-	shed("while the hub shuts down", hub.Shutdown)
+	shed("while the hub shuts down", hub.ReasonShutdown)
 }

@@ -43,23 +43,46 @@ func trafficStandsForHeartbeat(s *suite) {
 	}
 }
 
+func neverSilent(s *suite) {
+	const heartbeat = 10 * time.Second
+	s.start(nil, &transport.Options{Heartbeat: heartbeat})
+	c := s.open(request{})
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for i := range 40 { // at all kinds of times between heartbeats
+			time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+			s.publish(fmt.Sprint(i))
+		}
+	}()
+	for last, text := time.Now(), ""; text != "39"; {
+		text = c.describe(c.frame("the next event or heartbeat"))
+		now := time.Now()
+		if silence := now.Sub(last); silence > heartbeat {
+			s.Fatalf("with Options.Heartbeat %v, a stream was silent for %v before %q; proxies cut streams that are silent", heartbeat, silence, text)
+		}
+		last = now
+	}
+	<-done
+}
+
 func endsWhenRevoked(s *suite) {
 	s.start(nil, nil)
-	for name, revoke := range map[string]func() int{
-		"RevokeUser":    func() int { return s.hub.RevokeUser(alice) },
-		"RevokeSession": func() int { return s.hub.RevokeSession(alice, "laptop") },
+	for name, revoke := range map[string]func() (int, error){
+		"RevokeUser":    func() (int, error) { return s.hub.RevokeUser(context.Background(), alice) },
+		"RevokeSession": func() (int, error) { return s.hub.RevokeSession(context.Background(), alice, "laptop") },
 	} {
 		c := s.open(request{})
 		s.publish("before")
 		c.want("before "+name, "before")
-		if n := revoke(); n != 1 {
-			s.Fatalf("%s must end the one open stream; it ended %d", name, n)
+		if n, err := revoke(); n != 1 || err != nil {
+			s.Fatalf("%s must end the one open stream; it ended %d (%v)", name, n, err)
 		}
 		s.publish("after")
-		c.wantEnd("after "+name, hub.Revoked)
+		c.wantEnd("after "+name, hub.ReasonRevoked)
 		time.Sleep(2 * time.Second) // what is authenticated from here on is welcome
 	}
-	s.ended("after two revocations", hub.Revoked, 2)
+	s.ended("after two revocations", hub.ReasonRevoked, 2)
 }
 
 func endsWhenExpired(s *suite) {
@@ -71,11 +94,11 @@ func endsWhenExpired(s *suite) {
 	c := s.open(request{})
 	s.publish("before")
 	c.want("before the session expires", "before")
-	c.wantEnd("when the session expires", hub.Expired)
+	c.wantEnd("when the session expires", hub.ReasonExpired)
 	if late := time.Since(expires); late < 0 || late > 2*time.Second {
 		s.Fatalf("the stream must end within a second of Session.Expires; it was closed %v after", late)
 	}
-	s.ended("when the session has expired", hub.Expired, 1)
+	s.ended("when the session has expired", hub.ReasonExpired, 1)
 }
 
 func endsAtShutdown(s *suite) {
@@ -90,7 +113,7 @@ func endsAtShutdown(s *suite) {
 	}()
 	for _, c := range clients {
 		c.want("of what was published before a shutdown", "last words")
-		c.wantEnd("at shutdown", hub.Shutdown)
+		c.wantEnd("at shutdown", hub.ReasonShutdown)
 	}
 	if err := <-done; err != nil {
 		s.Fatalf("all clients were there to be told, and Hub.Shutdown returned %v", err)
@@ -124,7 +147,7 @@ func stalledHoldsNobody(s *suite) {
 	other.conn.Close()
 	time.Sleep(15 * time.Second)
 	synctest.Wait()
-	if got := s.hub.Stats().Ended[hub.Slow]; got != 1 {
+	if got := s.hub.Stats().Ended[hub.ReasonSlow]; got != 1 {
 		s.Fatalf("a client that has read nothing for Options.WriteTimeout (10 s) and half as long again must have ended as slow; ended so far: %v. "+
 			"(Does every write have a deadline, and does its error satisfy os.ErrDeadlineExceeded?)", s.hub.Stats().Ended)
 	}
@@ -145,7 +168,7 @@ func abortsAtShutdown(s *suite) {
 	if took := time.Since(began); took > 5500*time.Millisecond {
 		s.Fatalf("Hub.Shutdown with 5 s took %v: Conn.Abort must unblock a write", took)
 	}
-	s.ended("after a shutdown that had to abort", hub.Shutdown, 1)
+	s.ended("after a shutdown that had to abort", hub.ReasonShutdown, 1)
 }
 
 func noticesGone(s *suite) {
@@ -153,5 +176,5 @@ func noticesGone(s *suite) {
 	c := s.open(request{})
 	c.conn.Close()
 	time.Sleep(2 * time.Second)
-	s.ended("2 s after the client of an idle stream closed its connection", hub.Gone, 1)
+	s.ended("2 s after the client of an idle stream closed its connection", hub.ReasonGone, 1)
 }

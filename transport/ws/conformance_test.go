@@ -14,8 +14,9 @@ import (
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, transporttest.Transport{
 		Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-			return ws.NewHandler(h, auth, &ws.Options{Options: *o})
+			return ws.NewHandler(h, auth, &ws.Options{Common: *o})
 		},
+		RefusesOverload: true,
 		Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
 			c, err := dial(conn, r)
 			if err != nil {

@@ -60,7 +60,7 @@ func ExampleNewHandler() {
 		client.WriteMessage(websocket.TextMessage, []byte(message))
 		read()
 	}
-	h.RevokeUser(ada)
+	h.RevokeUser(context.Background(), ada)
 	read()
 	read()
 	// Output:

@@ -46,9 +46,9 @@ func bubble(t *testing.T, o *ws.Options, test func(t *testing.T, f *fixture.Fixt
 		if o != nil {
 			options = *o
 		}
-		options.Logger = f.Logger()
-		if options.Heartbeat == 0 {
-			options.Heartbeat = time.Hour
+		options.Common.Logger = f.Logger()
+		if options.Common.Heartbeat == 0 {
+			options.Common.Heartbeat = time.Hour
 		}
 		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, &options))
 		test(t, f, func(query string) *raw {
@@ -202,4 +202,4 @@ func (c *raw) wantNothing() {
 	}
 }
 
-func options(o transport.Options) *ws.Options { return &ws.Options{Options: o} }
+func options(o transport.Options) *ws.Options { return &ws.Options{Common: o} }

@@ -125,7 +125,7 @@ func TestEventSourceOverload(t *testing.T) {
 
 func testOverload(t *testing.T, lean bool) {
 	const retry = 100 * time.Millisecond // so that who is shed waits for 1 to 2 s
-	s := newSource(t, &hub.Options{Streams: 1}, &sse.Options{Lean: lean, Options: transport.Options{Retry: retry}}, (*httptest.Server).Start)
+	s := newSource(t, &hub.Options{Streams: 1}, &sse.Options{Lean: lean, Common: transport.Options{Retry: retry}}, (*httptest.Server).Start)
 	taken, err := s.hub.Subscribe(hub.Request{Session: hub.Session{User: user, Allowed: hub.Everything()}, Filter: hub.Everything()})
 	if err != nil {
 		t.Fatal(err)
@@ -157,20 +157,20 @@ func TestEventSourceRevocation(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]sse.Options{
 		"401":  {},
-		"204":  {Options: transport.Options{GoneStatus204: true}},
+		"204":  {Common: transport.Options{GoneStatus204: true}},
 		"lean": {Lean: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o.Retry = 50 * time.Millisecond
+			o.Common.Retry = 50 * time.Millisecond
 			s := newSource(t, nil, &o, (*httptest.Server).Start)
 			b := newPerson(t, "somebody")
 			b.open(s.server.URL)
 			eval[bool](b, `newSource('/events') ?? true`)
 			b.wait("listens", `sources[0].log.some((e) => e.event === 'stream.cursor')`)
 			s.deny(transport.ErrUnauthenticated)
-			if n := s.hub.RevokeUser(user); n != 1 {
-				t.Errorf("%d streams revoked, and not 1", n)
+			if n, err := s.hub.RevokeUser(t.Context(), user); n != 1 || err != nil {
+				t.Errorf("%d streams revoked, want 1 (%v)", n, err)
 			}
 			if err := s.tick(t.Context(), 13); err != nil {
 				t.Fatal(err)
@@ -190,7 +190,7 @@ func TestEventSourceRevocation(t *testing.T) {
 // A database that is away for a moment must not end anybody's stream for good.
 func TestEventSourceOutage(t *testing.T) {
 	t.Parallel()
-	s := newSource(t, nil, &sse.Options{Options: transport.Options{Retry: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}}, (*httptest.Server).Start)
+	s := newSource(t, nil, &sse.Options{Common: transport.Options{Retry: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}}, (*httptest.Server).Start)
 	s.deny(errors.New("the database is away"))
 	b := newPerson(t, "somebody")
 	b.open(s.server.URL)
@@ -205,7 +205,7 @@ func TestForeignOrigin(t *testing.T) {
 	t.Parallel()
 	page := newSource(t, nil, nil, (*httptest.Server).Start)
 	closed := newSource(t, nil, nil, (*httptest.Server).Start)
-	open := newSource(t, nil, &sse.Options{Options: transport.Options{AllowedOrigins: []string{page.server.URL}}}, (*httptest.Server).Start)
+	open := newSource(t, nil, &sse.Options{Common: transport.Options{AllowedOrigins: []string{page.server.URL}}}, (*httptest.Server).Start)
 	b := newPerson(t, "somebody")
 	b.expected = "blocked by CORS policy"
 	b.open(page.server.URL)

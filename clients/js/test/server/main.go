@@ -1,7 +1,8 @@
 // Command server is what the browser tests of the JavaScript client talk to: a
 // hub, its transports, an empty page, and a way to make things happen.
 //
-//	POST /publish?text=hello&n=3&type=test.other   publishes events, and answers their ids
+//	POST /publish?text=hello&n=3&type=other.text   publishes events, and answers their ids
+//	POST /publish?text=hello&topic=room            the same, to a topic; nobody may follow secret
 //	POST /token?valid=t2                           changes the only valid token
 //	POST /revoke                                   ends every session
 //	GET  /streams                                  how many streams are open
@@ -12,6 +13,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"html"
@@ -34,6 +36,7 @@ import (
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/poll"
 	"github.com/crier-go/crier/transport/sse"
 	"github.com/crier-go/crier/transport/ws"
 )
@@ -82,13 +85,13 @@ func run(addr string, heartbeat time.Duration, token string) error {
 		}
 		return hub.Session{User: user, ID: given, Allowed: hub.Everything()}, nil
 	}
-	h := hub.New(&registry, &hub.Options{StreamsPerUser: 64})
+	h := hub.New(&registry, &hub.Options{StreamsPerUser: 64, Authorize: authorize})
 	options := transport.Options{Heartbeat: heartbeat, Retry: time.Second}
 
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(h, authenticate, &sse.Options{Options: options}))
-	mux.Handle("/ws", ws.NewHandler(h, authenticate, &ws.Options{Options: options}))
-	mux.Handle("/poll", &poll{h, authenticate})
+	mux.Handle("/events", sse.NewHandler(h, authenticate, &sse.Options{Common: options}))
+	mux.Handle("/ws", ws.NewHandler(h, authenticate, &ws.Options{Common: options}))
+	mux.Handle("/poll", poll.NewHandler(h, authenticate, &poll.Options{Common: options}))
 	mux.Handle("/crier.js", js.Handler())
 	mux.Handle("/crier-shared.js", js.Handler())
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -98,11 +101,15 @@ func run(addr string, heartbeat time.Duration, token string) error {
 	})
 	mux.HandleFunc("GET /cursor", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, h.Cursor()) })
 	mux.HandleFunc("GET /streams", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(h.Stats().Streams) })
-	mux.HandleFunc("POST /token", func(_ http.ResponseWriter, r *http.Request) {
-		h.RevokeSession(user, valid.Load().(string))
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		_, err := h.RevokeSession(r.Context(), user, valid.Load().(string))
 		valid.Store(r.FormValue("valid"))
+		report(w, err)
 	})
-	mux.HandleFunc("POST /revoke", func(http.ResponseWriter, *http.Request) { h.RevokeUser(user) })
+	mux.HandleFunc("POST /revoke", func(w http.ResponseWriter, r *http.Request) {
+		_, err := h.RevokeUser(r.Context(), user)
+		report(w, err)
+	})
 	// For the example of htmx: the texts so far, as HTML.
 	var texts atomic.Pointer[[]string]
 	texts.Store(&[]string{})
@@ -146,6 +153,20 @@ func run(addr string, heartbeat time.Duration, token string) error {
 	return nil
 }
 
+// authorize allows every topic but one.
+func authorize(_ context.Context, _ hub.Session, topic string) error {
+	if topic == "secret" {
+		return errors.New("nobody may follow it")
+	}
+	return nil
+}
+
+func report(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
 func publish(r *http.Request, h *hub.Hub) ([]string, error) {
 	name, n := r.FormValue("type"), 1
 	if name == "" {
@@ -168,7 +189,9 @@ func publish(r *http.Request, h *hub.Hub) ([]string, error) {
 			text += strconv.Itoa(i)
 		}
 		e, err := kind.New(user, text)
-		if err == nil {
+		if topic := r.FormValue("topic"); err == nil && topic != "" {
+			err = h.PublishTo(r.Context(), e, hub.Topic(topic))
+		} else if err == nil {
 			err = h.Publish(r.Context(), e)
 		}
 		if err != nil {
