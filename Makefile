@@ -26,6 +26,7 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
+JS      = clients/js
 
 # Names what the tests need beside Go and this machine lacks.
 define MISSING
@@ -50,6 +51,7 @@ help:
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
+	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
@@ -97,6 +99,14 @@ $(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
 	npm ci --prefix $(CLIENTS) --engine-strict --no-audit --no-fund
 	touch $@
 
+js: $(if $(shell command -v npm 2>/dev/null),$(JS)/node_modules)
+	@if command -v npm >/dev/null; then cd $(JS) && npm run --silent check && npm test; \
+	else echo 'not run here: tests of the JavaScript client (npm is missing)'; test -z '$(REQUIRE)'; fi
+
+$(JS)/node_modules: $(JS)/package-lock.json
+	npm ci --prefix $(JS) --engine-strict --no-audit --no-fund
+	touch $@
+
 soak:
 	go test $(RACE) -shuffle=on -count=1 -timeout 3h -v ./proof -soak
 	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub ./hub/internal/eventlog -schedules $(SCHEDULES)
@@ -127,4 +137,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e soak bench peers capacity
+.PHONY: help run test test-backplanes lint e2e js soak bench peers capacity

@@ -4,10 +4,10 @@ import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { $, soon } from './dom.js';
 import { closeDrawers, setUpDrawers } from './drawers.js';
+import { Live } from './live.js';
 import { Log } from './log.js';
 import { LOBBY, Model } from './model.js';
 import { Sidebar } from './sidebar.js';
-import { Stream } from './stream.js';
 
 const CUT = 5000; // ms that a pulled plug stays out
 
@@ -39,9 +39,11 @@ const composer = new Composer({ send, typing });
 let current = model.conversation(LOBBY);
 let categories = CATEGORIES.map((c) => c.name);
 
-const stream = new Stream({
-  transport: sessionStorage.getItem('transport') ?? 'sse',
-  lastId: state.cursor,
+const live = new Live({
+  transport: sessionStorage.getItem('transport') ?? 'auto',
+  shared: sessionStorage.getItem('shared') === 'true',
+  user: state.me.id,
+  cursor: state.cursor,
   categories,
   types: TYPES,
   clockOffset: state.now - (performance.timeOrigin + performance.getEntriesByType('navigation')[0].responseStart),
@@ -147,7 +149,7 @@ async function send(key, text) {
 // A sign of typing needs no answer, so it takes the socket where there is one.
 function typing(key) {
   const to = recipient(key);
-  if (!stream.send({ typing: true, to })) post('/typing', { to }).catch(() => {});
+  if (!live.send({ typing: true, to })) post('/typing', { to }).catch(() => {});
 }
 
 const recipient = (key) => (key === LOBBY ? '' : model.conversation(key).peer.name);
@@ -171,7 +173,7 @@ function filter(chosen) {
   stale ||= chosen.some((c) => !categories.includes(c));
   categories = chosen;
   sidebar.paused = !chosen.includes('presence');
-  stream.filter(chosen);
+  live.filter(chosen);
 }
 
 document.addEventListener('visibilitychange', () => {
@@ -180,16 +182,22 @@ document.addEventListener('visibilitychange', () => {
   sidebar.render(current);
 });
 
-$('plug').addEventListener('click', () => (stream.status.state === 'cut' ? stream.connect() : stream.cut(CUT)));
+$('plug').addEventListener('click', () => (live.status.state === 'cut' ? live.plugIn() : live.cut(CUT)));
 
 for (const radio of document.getElementsByName('transport')) {
+  radio.checked = radio.value === (sessionStorage.getItem('transport') ?? 'auto');
   radio.addEventListener('change', () => {
     sessionStorage.setItem('transport', radio.value); // this tab's, also after a reload
-    stream.use(radio.value);
+    live.use({ transport: radio.value });
   });
 }
+
+$('shared').checked = sessionStorage.getItem('shared') === 'true';
+$('shared').addEventListener('change', () => {
+  sessionStorage.setItem('shared', $('shared').checked);
+  live.use({ shared: $('shared').checked });
+});
 
 connection.categories(CATEGORIES, filter);
 setUpDrawers();
 open(LOBBY);
-stream.connect();
