@@ -1,0 +1,55 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/crier-go/crier/backplane/postgres"
+	"github.com/crier-go/crier/backplane/postgres/internal/postgrestest"
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/hub/backplanetest"
+)
+
+const limit = 1 << 20 // Options.MaxRecord in the suite
+
+func TestConformance(t *testing.T) {
+	s := postgrestest.Start(t)
+	backplanetest.Run(t, func(t testing.TB) backplanetest.Engine { return open(t, s) })
+}
+
+// open returns an engine for the suite: a database of its own, behind a proxy.
+func open(t testing.TB, s *postgrestest.Server) backplanetest.Engine {
+	p, err := backplanetest.NewProxy(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	database := s.Database(t)
+	connect := func(t testing.TB) *postgres.Backplane {
+		return newBackplane(t, postgrestest.URL(p.Addr(), "postgres", database), &postgres.Options{MaxRecord: limit})
+	}
+	return backplanetest.Engine{
+		Connect: func(t testing.TB) hub.Backplane { return connect(t) },
+		Limit:   limit,
+		Retain: func(t testing.TB, n int) {
+			if err := connect(t).RetainNewest(context.Background(), n); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Restart:   s.Restart,
+		Lose:      func(t testing.TB) { s.Exec(t, database, "TRUNCATE crier.log") },
+		Cut:       p.Cut,
+		SetAway:   p.SetAway,
+		SetSilent: p.SetSilent,
+	}
+}
+
+func newBackplane(t testing.TB, connString string, o *postgres.Options) *postgres.Backplane {
+	t.Helper()
+	b, err := postgres.New(connString, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}

@@ -1,0 +1,25 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RetainNewest does what Options.MaxRecords would.
+func (b *Backplane) RetainNewest(ctx context.Context, n int) error {
+	s, err := b.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for {
+		ok, err := b.exclusively(ctx, s, func(tx pgx.Tx) error {
+			_, err := b.retain(ctx, tx, s.mode, n)
+			return err
+		})
+		if ok || err != nil {
+			return err
+		}
+	}
+}
