@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 
 	"github.com/google/uuid"
@@ -66,6 +67,9 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 // flush inserts until nothing is waiting.
 func (b *Backplane) flush() {
 	for {
+		// Those who were just answered may append again at once: let them
+		// share the next transaction.
+		runtime.Gosched()
 		batch := b.take()
 		if len(batch) == 0 {
 			return

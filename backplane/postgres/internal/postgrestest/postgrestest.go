@@ -260,8 +260,8 @@ func (s *Server) start(t testing.TB) bool {
 	t.Helper()
 	args := []string{"-D", s.Dir, "-p", strconv.Itoa(s.Port)}
 	for _, setting := range append([]string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB", "max_connections=60",
-		"dynamic_shared_memory_type=mmap",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB", "max_connections=100",
+		"dynamic_shared_memory_type=mmap", "recovery_init_sync_method=syncfs",
 	}, s.settings...) {
 		args = append(args, "-c", setting)
 	}
@@ -317,4 +317,29 @@ func (s *Server) Log() string {
 	b, _ := os.ReadFile(s.Dir + ".log")
 	lines := bytes.Split(b, []byte("\n"))
 	return strings.TrimSpace(string(bytes.Join(lines[max(0, len(lines)-30):], []byte("\n"))))
+}
+
+// CPU returns the processor time that the server's processes have used.
+func (s *Server) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	const hertz = 100 // USER_HZ
+	ticks := 0
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range stats {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		pid := strings.TrimSuffix(strings.TrimPrefix(file, "/proc/"), "/stat")
+		own := strconv.Itoa(s.process.Process.Pid)
+		if pid != own && fields[1] != own {
+			continue
+		}
+		for _, f := range fields[11:13] {
+			n, _ := strconv.Atoi(f)
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * time.Second / hertz
 }
