@@ -48,6 +48,7 @@ help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
+	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
@@ -61,6 +62,21 @@ test:
 	go test $(RACE) -shuffle=on -timeout 5m ./...
 	cd bench/peers && go test $(RACE) -shuffle=on -timeout 5m ./...
 	@$(MISSING)
+
+# The modules below backplane/. Their tests start the servers that they need.
+# Debian keeps those of PostgreSQL where users do not look.
+BACKPLANES = $(filter ./backplane/%,$(CODE))
+POSTGRES   = $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
+
+test-backplanes:
+	@export PATH="$$PATH$(addprefix :,$(POSTGRES))"; failed=; missing=; \
+	for module in $(BACKPLANES); do \
+		echo "test $$module"; cd $(CURDIR)/$$module; \
+		go test $(RACE) -shuffle=on -timeout 10m ./... || failed=1; \
+		case $$module in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) continue;; esac; \
+		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
+	done; \
+	test -z "$$failed" && { test -z "$$missing" || test -z '$(REQUIRE)'; }
 
 lint:
 	@failed=; unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
@@ -107,4 +123,4 @@ capacity: INTO =
 capacity:
 	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test lint e2e soak bench peers capacity
+.PHONY: help run test test-backplanes lint e2e soak bench peers capacity

@@ -131,6 +131,37 @@ func TestRequirements(t *testing.T) {
 	}
 }
 
+// A nested module needs what users of the library must not get. Nothing in this
+// module imports one.
+func TestNestedModules(t *testing.T) {
+	list := list[struct{ ImportPath string }](t, "-deps", "-test", "./...")
+	for _, dir := range nested(t) {
+		for _, p := range list {
+			if name, ok := inModule(p.ImportPath); ok && matches(name)(dir+"/...") {
+				t.Errorf("%s is of the nested module %s, and something imports it", p.ImportPath, dir)
+			}
+		}
+	}
+}
+
+// nested returns the directories of the modules inside this one.
+func nested(t *testing.T) (dirs []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && d.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if err == nil && d.Name() == "go.mod" && path != "go.mod" {
+			dirs = append(dirs, filepath.ToSlash(filepath.Dir(path)))
+		}
+		return err
+	})
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("nested modules: %q, %v", dirs, err)
+	}
+	return dirs
+}
+
 // list returns what go list -json prints.
 func list[T any](t *testing.T, args ...string) []T {
 	t.Helper()
