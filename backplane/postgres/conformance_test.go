@@ -43,13 +43,3 @@ func open(t testing.TB, s *postgrestest.Server) backplanetest.Engine {
 		SetSilent: p.SetSilent,
 	}
 }
-
-func newBackplane(t testing.TB, connString string, o *postgres.Options) *postgres.Backplane {
-	t.Helper()
-	b, err := postgres.New(connString, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	return b
-}

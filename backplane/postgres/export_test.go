@@ -23,3 +23,6 @@ func (b *Backplane) RetainNewest(ctx context.Context, n int) error {
 		}
 	}
 }
+
+// PendingSQL is what the process that numbers asks all the time.
+func (b *Backplane) PendingSQL() string { return b.sql(anyPendingSQL) }
