@@ -26,3 +26,21 @@ func (b *Backplane) RetainNewest(ctx context.Context, n int) error {
 
 // PendingSQL is what the process that numbers asks all the time.
 func (b *Backplane) PendingSQL() string { return b.sql(anyPendingSQL) }
+
+// NumberWithoutLock numbers until there is nothing to do or it is refused.
+func (b *Backplane) NumberWithoutLock(ctx context.Context) error {
+	s, err := b.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if _, err := s.Exec(ctx, settingsSQL, s.mode, false); err != nil {
+		return err
+	}
+	for range 50 {
+		if _, _, err := b.pass(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

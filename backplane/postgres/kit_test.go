@@ -60,7 +60,7 @@ func mustAppend(t testing.TB, b *postgres.Backplane, data ...string) {
 	}
 }
 
-func exec(t testing.TB, c interface {
+func execute(t testing.TB, c interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 	Query(context.Context, string, ...any) (pgx.Rows, error)
 }, sql string, args ...any) {

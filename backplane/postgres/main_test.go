@@ -10,6 +10,9 @@ import (
 
 // Everything here needs a server, the examples too.
 func TestMain(m *testing.M) {
+	if url := os.Getenv(childEnv); url != "" {
+		asChild(url)
+	}
 	if _, ok := postgrestest.Find("initdb"); !ok {
 		fmt.Println("not run here: initdb is missing (Debian's package postgresql)")
 		if os.Getenv("CI") != "" || os.Getenv("REQUIRE") != "" {

@@ -38,7 +38,7 @@ func TestLateCommit(t *testing.T) {
 	f := follow(t, b, 0)
 
 	admin := s.Connect(t, database)
-	exec(t, admin, `CREATE TABLE naive (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data text)`)
+	execute(t, admin, `CREATE TABLE naive (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data text)`)
 	var naive []string
 	last := 0
 	read := func() {
@@ -53,12 +53,12 @@ func TestLateCommit(t *testing.T) {
 	}
 
 	late := begin(t, s.Connect(t, database))
-	exec(t, late, `INSERT INTO naive (data) VALUES ('late')`)
+	execute(t, late, `INSERT INTO naive (data) VALUES ('late')`)
 	if err := b.InsertTx(ctx, late, record("late")); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i <= 3; i++ {
-		exec(t, admin, `INSERT INTO naive (data) VALUES ($1)`, fmt.Sprint("early ", i))
+		execute(t, admin, `INSERT INTO naive (data) VALUES ($1)`, fmt.Sprint("early ", i))
 		mustAppend(t, b, fmt.Sprint("early ", i))
 		read()
 	}
@@ -83,10 +83,10 @@ func TestForeignTransaction(t *testing.T) {
 	mustTail(t, b)
 	f := follow(t, b, 0)
 	admin := s.Connect(t, database)
-	exec(t, admin, `CREATE TABLE naive (xid xid8 DEFAULT pg_current_xact_id())`)
+	execute(t, admin, `CREATE TABLE naive (xid xid8 DEFAULT pg_current_xact_id())`)
 
 	writing := begin(t, s.Connect(t, database))
-	exec(t, writing, `CREATE TABLE foreign_table (id int)`)
+	execute(t, writing, `CREATE TABLE foreign_table (id int)`)
 	reading, err := s.Connect(t, database).BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestForeignTransaction(t *testing.T) {
 		t.Errorf("the last position is %d, want %d", tail.Last, len(want))
 	}
 
-	exec(t, admin, `INSERT INTO naive DEFAULT VALUES`)
+	execute(t, admin, `INSERT INTO naive DEFAULT VALUES`)
 	visible := `SELECT count(*) FROM naive WHERE xid < pg_snapshot_xmin(pg_current_snapshot())`
 	if n := ask[int](t, admin, visible); n != 0 {
 		t.Error("the way that this test warns of has not waited")
@@ -122,18 +122,18 @@ func TestForeignTransactionDoesNotSlowNumbering(t *testing.T) {
 	b := newBackplane(t, s.URL(database), nil)
 	mustTail(t, b)
 	writing := begin(t, s.Connect(t, database))
-	exec(t, writing, `CREATE TABLE foreign_table (id int)`)
+	execute(t, writing, `CREATE TABLE foreign_table (id int)`)
 
 	const n = 20_000
 	fill(t, s, database, n)
 	mustTail(t, b) // numbers them
 	admin := s.Connect(t, database)
-	exec(t, admin, `UPDATE crier.state SET saved = 'epoch'`)
+	execute(t, admin, `UPDATE crier.state SET saved = 'epoch'`)
 	mustAppend(t, b, "one more") // with which it is saved up to where all have a position
 	mustTail(t, b)
 
-	exec(t, admin, `SET enable_seqscan = off`)
-	exec(t, admin, `INSERT INTO crier.outbox (record, data) VALUES (gen_random_uuid(), '')`)
+	execute(t, admin, `SET enable_seqscan = off`)
+	execute(t, admin, `INSERT INTO crier.outbox (record, data) VALUES (gen_random_uuid(), '')`)
 	buffers := func(sql string) (n int) {
 		rows, err := admin.Query(ctx, `EXPLAIN (ANALYZE, BUFFERS, FORMAT TEXT) `+sql)
 		if err != nil {
@@ -159,7 +159,7 @@ func TestForeignTransactionDoesNotSlowNumbering(t *testing.T) {
 	if naive < n/100 {
 		t.Errorf("the way that this test warns of reads only %d pages", naive)
 	}
-	exec(t, admin, `VACUUM crier.state`)
+	execute(t, admin, `VACUUM crier.state`)
 	if ours := buffers(b.PendingSQL()); ours > naive/10 {
 		t.Errorf("looking for what is pending reads %d pages, and all of the outbox takes %d", ours, naive)
 	}
@@ -195,7 +195,7 @@ func TestTransactions(t *testing.T) {
 				failure := errors.New("rolled back")
 				err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 					if round%3 == 0 { // takes its transaction id early
-						exec(t, tx, `SELECT pg_current_xact_id()`)
+						execute(t, tx, `SELECT pg_current_xact_id()`)
 					}
 					insert := func(tx pgx.Tx) error { return b.InsertTx(ctx, tx, record(name)) }
 					var err error
