@@ -128,9 +128,9 @@ func (b *Backplane) insert(records []*pending) error {
 		return b.pool.SendBatch(ctx, &batch).Close()
 	}
 	err := attempt()
-	if err != nil && code(err) == "" && ctx.Err() == nil {
-		// A connection that had broken while nobody used it. If it broke
-		// just now, the records may be inserted twice, which hubs expect.
+	if err != nil && stale(err) && ctx.Err() == nil {
+		// If the connection broke just now, the records may be inserted
+		// twice, which hubs expect.
 		err = attempt()
 	}
 	return failed(ctx, "append", err)

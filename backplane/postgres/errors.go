@@ -14,6 +14,9 @@ const (
 	undefinedTable        = "42P01"
 	invalidSchemaName     = "3F000"
 	insufficientPrivilege = "42501"
+	adminShutdown         = "57P01"
+	crashShutdown         = "57P02"
+	idleSessionTimeout    = "57P05"
 )
 
 func code(err error) string {
@@ -29,9 +32,36 @@ func missing(err error) bool {
 	return c == undefinedTable || c == invalidSchemaName
 }
 
+// A refusal is an error of this package that does not pass.
+type refusal struct{ error }
+
+func refused(format string, args ...any) error { return &refusal{fmt.Errorf(format, args...)} }
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// stale reports whether an error may be due to a connection of the pool that had
+// broken while nobody used it, so that another one is worth an attempt.
+func stale(err error) bool {
+	if errors.Is(err, hub.ErrUnavailable) {
+		return false
+	}
+	switch code(err) {
+	case "": // not from the server
+		_, ok := errors.AsType[*refusal](err)
+		_, connecting := errors.AsType[*pgconn.ConnectError](err)
+		return !ok && !connecting
+	case adminShutdown, crashShutdown, idleSessionTimeout:
+		return true
+	}
+	return false
+}
+
 // passes reports whether an error may pass. That is every error but those by
-// which the server says that it understood, and will not.
+// which the server, or this package, says that it understood and will not.
 func passes(err error) bool {
+	if _, ok := errors.AsType[*refusal](err); ok {
+		return false
+	}
 	if missing(err) {
 		return true // Tail creates them
 	}

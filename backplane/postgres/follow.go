@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -52,6 +51,8 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func(batch [
 
 // A permanentError ended the numbering.
 type permanentError struct{ error }
+
+var errRecreated = unavailable("the sequence is another one than the last Tail returned")
 
 type follower struct {
 	b       *Backplane
@@ -125,7 +126,7 @@ func (f *follower) begin(ctx context.Context) error {
 		return unavailable("the sequence does not exist")
 	}
 	if known := f.b.epoch.Load(); known != nil && *known != i.epoch() {
-		return fmt.Errorf("%w: %w", errRecreated, hub.ErrUnavailable)
+		return errRecreated
 	}
 	if uint64(*i.last) < f.after {
 		return unavailable("position %d lies beyond the end of the sequence, %d", f.after, *i.last)
@@ -142,7 +143,7 @@ func (f *follower) check(ctx context.Context) error {
 	err := f.s.query(ctx, f.b.sql(`SELECT EXISTS (SELECT FROM crier.log WHERE position = 0 AND record = $1)
 		AND EXISTS (SELECT FROM crier.log WHERE position >= $2)`), [16]byte(f.name), int64(f.after)).Scan(&same)
 	if err == nil && !same {
-		err = fmt.Errorf("%w: %w", errRecreated, hub.ErrUnavailable)
+		err = errRecreated
 	}
 	f.checked = time.Now()
 	return err

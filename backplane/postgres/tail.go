@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -47,20 +46,9 @@ func (i *inspection) epoch() string {
 // process if no other does. So Tail waits, at most until ctx ends, if the process
 // that does hangs.
 func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
-	c, err := b.pool.Acquire(ctx)
-	if err != nil {
-		return hub.Tail{}, failed(ctx, "look for the end of the sequence", err)
-	}
-	defer c.Release()
-	s := &session{Conn: c.Conn(), mode: pgx.QueryExecModeCacheDescribe}
-	i, err := b.prepare(ctx, s)
-	if err == nil && i.pending {
-		if err = b.settle(ctx, s, i.snapshot); err == nil {
-			i, err = b.inspect(ctx, s)
-		}
-	}
-	if err == nil && !i.begun() {
-		err = unavailable("the sequence was removed")
+	i, err := b.end(ctx)
+	if err != nil && stale(err) && ctx.Err() == nil {
+		i, err = b.end(ctx)
 	}
 	if err != nil {
 		return hub.Tail{}, failed(ctx, "look for the end of the sequence", err)
@@ -68,6 +56,27 @@ func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
 	epoch := i.epoch()
 	b.epoch.Store(&epoch)
 	return hub.Tail{Epoch: epoch, First: uint64(*i.first), Last: uint64(*i.last)}, nil
+}
+
+// end returns the state of the sequence when everything that was committed
+// before the call has a position.
+func (b *Backplane) end(ctx context.Context) (i inspection, err error) {
+	c, err := b.pool.Acquire(ctx)
+	if err != nil {
+		return i, err
+	}
+	defer c.Release()
+	s := &session{Conn: c.Conn(), mode: pgx.QueryExecModeCacheDescribe}
+	if i, err = b.prepare(ctx, s); err != nil || !i.pending {
+		return i, err
+	}
+	if err := b.settle(ctx, s, i.snapshot); err != nil {
+		return i, err
+	}
+	if i, err = b.inspect(ctx, s); err == nil && !i.begun() {
+		err = unavailable("the sequence was removed")
+	}
+	return i, err
 }
 
 // prepare returns the state of a sequence that exists.
@@ -80,7 +89,7 @@ func (b *Backplane) prepare(ctx context.Context, s *session) (inspection, error)
 		case err != nil:
 			return i, err
 		case i.version != nil && *i.version != version:
-			return i, fmt.Errorf("the tables in schema %s have version %d, and this package knows %d", b.options.Schema, *i.version, version)
+			return i, refused("the tables in schema %s have version %d, and this package knows %d", b.options.Schema, *i.version, version)
 		case i.begun():
 			return i, b.check(ctx, s)
 		default:
@@ -115,7 +124,7 @@ func (b *Backplane) create(ctx context.Context, s *session) error {
 		return err
 	})
 	if code(err) == insufficientPrivilege {
-		return fmt.Errorf("the tables in schema %s do not exist, and this role may not create them; run what postgres.Schema returns as another one: %w", b.options.Schema, err)
+		return refused("the tables in schema %s do not exist, and this role may not create them; run what postgres.Schema returns as another one: %w", b.options.Schema, err)
 	}
 	return err
 }
@@ -151,10 +160,10 @@ func (b *Backplane) check(ctx context.Context, s *session) error {
 		return err
 	}
 	if privileges != nil {
-		return fmt.Errorf("this role lacks privileges: %s", *privileges)
+		return refused("this role lacks privileges: %s", *privileges)
 	}
 	if unlogged != nil {
-		return fmt.Errorf("a crash would empty tables that are not logged: %s", *unlogged)
+		return refused("a crash would empty tables that are not logged: %s", *unlogged)
 	}
 	return nil
 }
@@ -184,5 +193,3 @@ func (b *Backplane) settle(ctx context.Context, s *session, snapshot string) err
 		}
 	}
 }
-
-var errRecreated = errors.New("the sequence is another one than the last Tail returned")
