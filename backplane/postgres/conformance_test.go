@@ -14,12 +14,13 @@ const limit = 1 << 20 // Options.MaxRecord in the suite
 
 func TestConformance(t *testing.T) {
 	s := postgrestest.Start(t)
-	backplanetest.Run(t, func(t testing.TB) backplanetest.Engine { return open(t, s) })
+	backplanetest.Run(t, func(t testing.TB) backplanetest.Engine { return open(t, s, s.Addr()) })
 }
 
-// open returns an engine for the suite: a database of its own, behind a proxy.
-func open(t testing.TB, s *postgrestest.Server) backplanetest.Engine {
-	p, err := backplanetest.NewProxy(s.Addr())
+// open returns an engine for the suite: a database of its own, and a proxy before
+// the address where it is reached.
+func open(t testing.TB, s *postgrestest.Server, addr string) backplanetest.Engine {
+	p, err := backplanetest.NewProxy(addr)
 	if err != nil {
 		t.Fatal(err)
 	}

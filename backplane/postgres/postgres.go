@@ -162,12 +162,13 @@ func New(connString string, o *Options) (*Backplane, error) {
 			return nil, fmt.Errorf("postgres: Options.Direct: %w", err)
 		}
 	}
+	// Named prepared statements do not work behind most poolers.
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	direct.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	b := &Backplane{options: r, direct: direct.ConnConfig.Copy(), appended: make(chan struct{}, 1)}
 	h := fnv.New64a()
 	fmt.Fprintf(h, "github.com/crier-go/crier/backplane/postgres %s", r.Schema)
 	b.lock = int64(h.Sum64())
-	// Named prepared statements do not work behind most poolers.
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	if b.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
