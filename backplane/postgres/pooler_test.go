@@ -18,9 +18,8 @@ import (
 // The suite, with every connection through PgBouncer.
 func TestConformanceBehindPooler(t *testing.T) {
 	s := postgrestest.Start(t)
-	pooler := s.Pooler(t, "transaction")
 	backplanetest.Run(t, func(t testing.TB) backplanetest.Engine {
-		e := open(t, s, pooler)
+		e := open(t, s, s.Pooler(t, "transaction"))
 		e.Restart = nil // PgBouncer's own reconnecting is not what is tried here
 		return e
 	})

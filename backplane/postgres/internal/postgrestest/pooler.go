@@ -46,6 +46,8 @@ logfile = %s
 			close(exited)
 		}()
 		t.Cleanup(func() {
+			b, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Logf("%s %v", b[max(0,len(b)-3000):], c.ProcessState)
 			c.Process.Kill()
 			<-exited
 		})
