@@ -46,8 +46,12 @@ logfile = %s
 			close(exited)
 		}()
 		t.Cleanup(func() {
-			b, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("%s %v", b[max(0,len(b)-3000):], c.ProcessState)
+			select {
+			case <-exited:
+				b, _ := os.ReadFile(filepath.Join(dir, "log"))
+				t.Logf("pgbouncer has ended by itself: %v\n%s", c.ProcessState, b[max(0, len(b)-2000):])
+			default:
+			}
 			c.Process.Kill()
 			<-exited
 		})
