@@ -32,14 +32,19 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
-	{"hub", []string{uuid, "event"}},
+	{"hub", []string{uuid, "event", "hub/internal/..."}},
+	{"hub/internal/eventlog", []string{uuid, "event"}},
+	{"schema", []string{uuid, "event"}},
+	{"schema/internal/...", []string{uuid, "event", "schema"}},
+	{"cmd/crier-schema", []string{"schema"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
 	{"hub/backplanetest", []string{uuid, "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
-	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "internal/..."}},
+	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
 	{"internal/...", []string{uuid, "event", "hub", "transport"}},
 }
 
@@ -50,8 +55,10 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
+	{"transport/poll", []string{"testing", websocket}},
 }
 
 // outside the library, anything goes.

@@ -26,13 +26,13 @@ type shipped struct {
 var (
 	kinds        event.Registry
 	orderShipped = event.Define[shipped](&kinds, "orders", "order.shipped", "An order is on its way.")
-	weighed      = event.Define[any](&kinds, "orders", "order.weighed", "An order was put on the scales.")
+	weighed      = event.Define[any](&kinds, "orders", "order.weighed", "An order was weighed.")
 	customer     = uuid.MustParse("5a3c1f0e-6f1b-4a57-9c7e-0d8f3a1b2c3d")
 )
 
 func ExampleOn() {
 	h := hub.New(&kinds, nil)
-	tellShipped := bridge.On(h, orderShipped, func(o order) ([]uuid.UUID, shipped, bool) {
+	publishShipped := bridge.On(h, orderShipped, func(o order) ([]uuid.UUID, shipped, bool) {
 		return []uuid.UUID{o.customer}, shipped{o.number}, o.number > 0
 	})
 
@@ -45,7 +45,7 @@ func ExampleOn() {
 		return
 	}
 	defer s.Close()
-	tellShipped(context.Background(), order{customer, 7}) // from the business code
+	publishShipped(context.Background(), order{customer, 7}) // from the business code
 	batch, _ := s.Take(nil)
 	for _, m := range batch {
 		fmt.Println(m.Type(), string(m.Data()))
@@ -53,8 +53,8 @@ func ExampleOn() {
 	// Output: order.shipped {"number":7}
 }
 
-// What goes wrong is the observer's business, never the caller's.
-func TestFailsOpen(t *testing.T) {
+// Failures reach the observer and never the caller.
+func TestOnReportsFailuresAndContinues(t *testing.T) {
 	var reported []string
 	h := hub.New(&kinds, &hub.Options{Observer: &hub.Observer{Error: func(err error) { reported = append(reported, err.Error()) }}})
 	c := hubtest.Subscribe(t, h, customer)
@@ -62,7 +62,7 @@ func TestFailsOpen(t *testing.T) {
 		return func(d any) ([]uuid.UUID, any, bool) { return users, d, true }
 	}
 	ctx := context.Background()
-	bridge.On(h, weighed, func(any) ([]uuid.UUID, any, bool) { panic("scales broken") })(ctx, 1)
+	bridge.On(h, weighed, func(any) ([]uuid.UUID, any, bool) { panic("the scale is broken") })(ctx, 1)
 	bridge.On(h, weighed, to(customer))(ctx, make(chan int))
 	bridge.On(h, weighed, to(uuid.Nil))(ctx, 1)
 	bridge.On(h, weighed, to())(ctx, 1)
@@ -72,7 +72,7 @@ func TestFailsOpen(t *testing.T) {
 	if got := c.Next(); string(got.Data()) != `"the one"` {
 		t.Errorf("got %s", got.Data())
 	}
-	for i, want := range []string{"scales broken", "unsupported type: chan int", "nobody"} {
+	for i, want := range []string{"the scale is broken", "unsupported type: chan int", "nobody"} {
 		if i >= len(reported) || !strings.Contains(reported[i], want) || !strings.Contains(reported[i], "order.weighed") {
 			t.Errorf("report %d: want %q of order.weighed in %q", i, want, reported)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,40 +15,59 @@ import (
 	"github.com/google/uuid"
 )
 
-// AppendSSE appends the event as one frame of a text/event-stream, with its id,
-// type and data:
+// AppendSSE appends the event as one frame of a text/event-stream, which ends with
+// a blank line:
 //
 //	id: 01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4
 //	event: chat.message.posted
 //	data: {"from":"ada","text":"hello"}
 //
-// and the blank line that ends it. Where dst has room, nothing is allocated.
+// An [Ephemeral] event has no id line: it is
+// never replayed, so its id must not become the id that a client resumes from.
+// The payload of a [Text] kind is written as text, in a data line for each line of
+// it. For other kinds, AppendSSE does not allocate if dst has enough capacity.
 func (e *Event) AppendSSE(dst []byte) []byte {
-	// Nothing is checked here: a type that is defined and data that New or
-	// Decode accepted hold neither line ends nor invalid UTF-8.
+	// Nothing needs to be checked here: defined types, and data from New or Decode,
+	// contain no line ends and no invalid UTF-8.
 	name := e.Type()
 	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+36+len(name)+len(e.data))
-	dst = append(dst, "id: "...)
-	dst = appendUUID(dst, e.id)
-	dst = append(dst, "\nevent: "...)
+	if !e.Ephemeral() {
+		dst = append(dst, "id: "...)
+		dst = appendUUID(dst, e.id)
+		dst = append(dst, '\n')
+	}
+	dst = append(dst, "event: "...)
 	dst = append(dst, name...)
 	dst = append(dst, "\ndata: "...)
+	if e.kind().Text {
+		return append(appendLines(dst, e.text()), "\n\n"...)
+	}
 	dst = append(dst, e.data...)
 	return append(dst, "\n\n"...)
 }
 
-// AppendSSE appends one frame of a text/event-stream: the lines id, event and
-// data, in this order, and the blank line that ends it. Whatever the arguments
-// hold, a client reads exactly one event from it, with that id, name and data:
+// text returns the string that the data of a Text kind is, or the data as it is
+// if that is no string: it may have been decoded.
+func (e *Event) text() []byte {
+	var text string
+	if json.Unmarshal(e.data, &text) != nil {
+		return e.data
+	}
+	return []byte(text)
+}
+
+// AppendSSE appends one frame of a text/event-stream: the lines id, event and data,
+// in this order, and a blank line. Whatever the arguments contain, a client reads
+// exactly one event from the frame:
 //
-//   - data is split at CR, LF and CRLF into several data lines, which a client
-//     joins with LF; empty data is one empty data line, because clients drop
-//     frames without any;
-//   - an empty id or name means no such line; CR, LF and NUL, which neither can
-//     carry, are left out of both;
-//   - each byte that is not UTF-8 becomes U+FFFD.
+//   - Data is split at CR, LF and CRLF into several data lines, which a client
+//     joins with LF. Empty data becomes one empty data line, because clients drop
+//     frames without data.
+//   - If id or name is empty, its line is omitted. CR, LF and NUL are removed from
+//     both, because neither field can contain them.
+//   - Each byte that is not UTF-8 becomes U+FFFD.
 //
-// Where dst has room, nothing is allocated.
+// It does not allocate if dst has enough capacity.
 func AppendSSE(dst []byte, id, name string, data []byte) []byte {
 	dst = slices.Grow(dst, len("id: \nevent: \ndata: \n\n")+len(id)+len(name)+len(data))
 	dst = appendSSEField(dst, "id: ", id)
@@ -61,8 +81,7 @@ func AppendSSE(dst []byte, id, name string, data []byte) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// appendLines appends data with every CR, LF and CRLF turned into the beginning
-// of a new data line.
+// appendLines appends data and begins a new data line at every CR, LF and CRLF.
 func appendLines(dst, data []byte) []byte {
 	for {
 		end := bytes.IndexAny(data, "\r\n")
@@ -89,7 +108,7 @@ func appendSSEField(dst []byte, field, value string) []byte {
 		return append(dst, '\n')
 	}
 	empty := len(dst)
-	for _, c := range value { // reads U+FFFD for a byte that is not UTF-8
+	for _, c := range value { // c is U+FFFD for a byte that is not UTF-8
 		if c != 0 && c != '\r' && c != '\n' {
 			dst = utf8.AppendRune(dst, c)
 		}
@@ -100,7 +119,7 @@ func appendSSEField(dst []byte, field, value string) []byte {
 	return append(dst, '\n')
 }
 
-// isPlain reports whether s can be written as it is: ASCII without CR, LF, NUL.
+// isPlain reports whether s can be written unchanged: ASCII without CR, LF and NUL.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || c == 0 || c == '\r' || c == '\n' {
@@ -123,8 +142,8 @@ func appendUTF8(dst, b []byte) []byte {
 	return dst
 }
 
-// repairUTF8 returns b, or a repaired copy where b is not valid UTF-8. Within
-// JSON such bytes stand in strings only, so what was JSON stays JSON.
+// repairUTF8 returns b if it is valid UTF-8, and otherwise a repaired copy. JSON
+// stays JSON, because invalid bytes can occur in its strings only.
 func repairUTF8(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b
@@ -132,7 +151,8 @@ func repairUTF8(b []byte) []byte {
 	return appendUTF8(nil, b)
 }
 
-// appendUUID appends the canonical form of id. (uuid.UUID.String allocates.)
+// appendUUID appends the canonical form of id. Unlike uuid.UUID.String, it does not
+// allocate.
 func appendUUID(dst []byte, id uuid.UUID) []byte {
 	var b [36]byte
 	hex.Encode(b[0:8], id[0:4])
@@ -163,8 +183,8 @@ const (
 
 // MarshalJSON returns the event in its storage form: an object with the keys
 // event_id, event_type, user_id, data and occurred_at, in this order. The time is
-// RFC 3339 in UTC with microseconds, or with nanoseconds where it has them.
-// [Registry.Decode] reads it.
+// in UTC and in RFC 3339, with microseconds, or with nanoseconds if it has any.
+// [Registry.Decode] reads this form.
 func (e *Event) MarshalJSON() ([]byte, error) {
 	if e.info == nil {
 		return nil, errors.New("event: a zero Event cannot be marshalled: events come from Kind.New and Registry.Decode")
@@ -173,8 +193,8 @@ func (e *Event) MarshalJSON() ([]byte, error) {
 	if e.time.Nanosecond()%int(time.Microsecond) != 0 {
 		layout = nanoseconds
 	}
-	// Appended by hand: encoding/json would read the finished data once more,
-	// which costs more than all of this. 200 holds the keys, both ids and the time.
+	// encoding/json would validate and compact the data again, which costs more than
+	// all of this. The keys, both ids and the time fit into 200 bytes.
 	dst := make([]byte, 0, 200+len(e.info.Type)+len(e.data))
 	dst = append(dst, `{"`+keyID+`":"`...)
 	dst = appendUUID(dst, e.id)
@@ -190,21 +210,22 @@ func (e *Event) MarshalJSON() ([]byte, error) {
 }
 
 // Decode reads an event from its storage form, which [Event.MarshalJSON] writes.
-// Unknown keys are ignored; of a key that appears twice the last counts.
+// Unknown keys are ignored. If a key occurs twice, the last one counts.
 //
-// A key that is absent, or null where null is no value (data may be null), is an
-// error that wraps [ErrMissingField]; a type that the registry does not have, one
-// that wraps [ErrUnknownType]; anything else that is wrong, one that wraps
-// [ErrInvalidValue]. Decode may be given bytes from anywhere: it never panics,
-// and its errors do not repeat them, but for the beginning of an unknown type.
+// If a key is missing, or a key other than data is null, the error wraps
+// [ErrMissingField]. If the registry does not have the type, it wraps
+// [ErrUnknownType]. Every other error wraps [ErrInvalidValue]. The bytes may come
+// from an untrusted source: Decode does not panic, and its errors do not quote the
+// input, except for the beginning of an unknown type.
 //
-// Ids are read in the canonical form of 36 characters only, the event's must be
-// of version 7. The time may have any offset and is converted to UTC. The data is
-// compacted, and repaired where it is not UTF-8, but not compared with the Go
-// type of the kind's payload: [Kind.Payload] does that. b is not retained.
+// Ids must be in the canonical form of 36 characters, and the event's id must have
+// version 7. The time may have any offset and is converted to UTC. The data is
+// compacted, and bytes in it that are not UTF-8 become U+FFFD. Decode does not check
+// that the data fits the Go type of the payload: [Kind.Payload] does. Decode does
+// not retain b.
 func (r *Registry) Decode(b []byte) (*Event, error) {
-	// A map, not a struct: encoding/json matches the fields of a struct in any
-	// case, and could not tell null from absent.
+	// A map, because encoding/json ignores case when it matches the fields of a
+	// struct, and does not distinguish null from absent.
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(b, &fields); err != nil {
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -246,12 +267,24 @@ func (r *Registry) Decode(b []byte) (*Event, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidValue, keyData, err)
 	}
 	e.data = slices.Clip(repairUTF8(data.Bytes()))
+	e.readKey()
 	return &e, nil
+}
+
+// readKey finds the key of a decoded event of a [Latest] kind.
+func (e *Event) readKey() {
+	if !e.info.Latest {
+		return
+	}
+	payload := reflect.New(e.info.Payload)
+	if json.Unmarshal(e.data, payload.Interface()) == nil {
+		e.key = e.info.key.of(payload.Elem().Interface())
+	}
 }
 
 func decodeString(fields map[string]json.RawMessage, key string) (string, error) {
 	var s string
-	if json.Unmarshal(fields[key], &s) != nil { // its error may repeat the value
+	if json.Unmarshal(fields[key], &s) != nil { // its error may quote the value
 		return "", fmt.Errorf("%w: %s: not a JSON string", ErrInvalidValue, key)
 	}
 	return s, nil
@@ -277,7 +310,7 @@ func decodeTime(fields map[string]json.RawMessage, key string) (time.Time, error
 	t, err := time.Parse(time.RFC3339, s)
 	// Parse also reads an hour of one digit and a comma before the fraction.
 	if err != nil || s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
-		// Its own error would repeat the value.
+		// Parse's own error would quote the value.
 		return time.Time{}, fmt.Errorf("%w: %s: not a time as RFC 3339 writes it", ErrInvalidValue, key)
 	}
 	t = t.UTC()

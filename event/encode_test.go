@@ -33,7 +33,7 @@ var (
 	rawSent       = event.Define[json.RawMessage](&testRegistry, "chat", "raw.sent", "Any JSON.")
 )
 
-// newEvent makes an event whose every field is known.
+// newEvent makes an event with a fixed user, id and time.
 func newEvent[T any](t testing.TB, k event.Kind[T], payload T) *event.Event {
 	t.Helper()
 	e, err := k.New(someUser, payload, event.WithID(someID), event.At(someTime))
@@ -75,7 +75,7 @@ var frames = []struct {
 	{"UTF-8 only once NUL is gone", "\xc3\x00\xa9", "", "{}", "id: \ufffd\ufffd\ndata: {}\n\n"},
 }
 
-func TestAppendSSE(t *testing.T) {
+func TestAppendSSEMatchesGoldenFrames(t *testing.T) {
 	for _, tt := range frames {
 		t.Run(tt.name, func(t *testing.T) {
 			got := event.AppendSSE([]byte("before"), tt.id, tt.event, []byte(tt.data))
@@ -86,8 +86,8 @@ func TestAppendSSE(t *testing.T) {
 	}
 }
 
-// Splitting must stay linear: a client's message may be nothing but line ends.
-func TestAppendSSEManyLines(t *testing.T) {
+// A client's message may consist of line ends only.
+func TestAppendSSESplitsInLinearTime(t *testing.T) {
 	const n = 1 << 20
 	for _, end := range []string{"\r", "\n", "\r\n"} {
 		got := event.AppendSSE(nil, "", "", []byte(strings.Repeat(end, n)))
@@ -128,8 +128,8 @@ func FuzzAppendSSE(f *testing.F) {
 		}
 		check(frame, want)
 
-		// What stands around it is neither harmed nor does it harm. An id lasts
-		// until the next one.
+		// The frame does not affect the frames before and after it, nor they it. A
+		// client keeps an id until the next one.
 		plain := received{LastID: "7", Name: "plain", Data: "x"}
 		after := want
 		if after.LastID == "" {
@@ -140,10 +140,10 @@ func FuzzAppendSSE(f *testing.F) {
 	})
 }
 
-// utf8Of replaces every byte that is not UTF-8 by U+FFFD.
+// utf8Of replaces each byte that is not UTF-8 with U+FFFD.
 func utf8Of(s string) string { return string([]rune(s)) }
 
-func TestEventAppendSSE(t *testing.T) {
+func TestEventAppendSSEWritesSameFrameAsFunction(t *testing.T) {
 	e := newEvent(t, messagePosted, posted{"ada", "one\r\ntwo <b>"})
 	const want = "id: 01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4\n" +
 		"event: chat.message.posted\n" +
@@ -156,7 +156,16 @@ func TestEventAppendSSE(t *testing.T) {
 	}
 }
 
-func TestAppendSSEAllocations(t *testing.T) {
+// A client must not resume from an event that is never replayed.
+func TestEventAppendSSEEphemeralHasNoID(t *testing.T) {
+	e := newEvent(t, typingStarted, posted{"ada", ""})
+	const want = "event: typing.user.started\n" + `data: {"from":"ada","text":""}` + "\n\n"
+	if got := e.AppendSSE(nil); string(got) != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestAppendSSEDoesNotAllocate(t *testing.T) {
 	e := newEvent(t, messagePosted, posted{"ada", strings.Repeat("x", 150)})
 	id, name, data := e.ID().String(), string(e.Type()), []byte("one\r\ntwo\xff")
 	dst := make([]byte, 0, 1024)
@@ -190,7 +199,7 @@ func BenchmarkAppendSSE(b *testing.B) {
 	}
 }
 
-func TestMarshalJSON(t *testing.T) {
+func TestMarshalJSONWritesStorageForm(t *testing.T) {
 	e := newEvent(t, messagePosted, posted{"ada", "hi"})
 	const want = `{"event_id":"01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4",` +
 		`"event_type":"chat.message.posted",` +
@@ -210,7 +219,7 @@ func TestMarshalJSON(t *testing.T) {
 	}
 }
 
-func TestMarshalJSONTime(t *testing.T) {
+func TestMarshalJSONWritesTimeInUTC(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"2026-03-14T15:09:26Z", "2026-03-14T15:09:26.000000Z"},
 		{"2026-03-14T15:09:26.5Z", "2026-03-14T15:09:26.500000Z"},
@@ -243,8 +252,8 @@ func TestMarshalJSONTime(t *testing.T) {
 	}
 }
 
-// stored returns a storage form that is good but for the given values; a key with
-// the value "" is left out.
+// stored returns a valid storage form with the given values replaced. A key whose
+// value is "" is omitted.
 func stored(values map[string]string) string {
 	var b strings.Builder
 	for _, field := range [][2]string{
@@ -269,7 +278,7 @@ func quoted(s string) string { return `"` + s + `"` }
 
 func with(key, value string) string { return stored(map[string]string{key: value}) }
 
-// long is more than any error may repeat.
+// long is longer than any error may quote.
 var long = strings.Repeat("x", 1<<16)
 
 var badForms = []struct {
@@ -338,7 +347,7 @@ const (
 	notRFC3339   = "not a time as RFC 3339 writes it"
 )
 
-func TestDecodeErrors(t *testing.T) {
+func TestDecodeRefusesBadForms(t *testing.T) {
 	for _, tt := range badForms {
 		t.Run(tt.name, func(t *testing.T) {
 			e, err := testRegistry.Decode([]byte(tt.form))
@@ -373,7 +382,7 @@ var goodForms = []struct{ name, form, data string }{
 	{"upper-case id", with("event_id", quoted(strings.ToUpper(someID.String()))), `{"a":[1,2]}`},
 }
 
-func TestDecode(t *testing.T) {
+func TestDecodeAcceptsGoodForms(t *testing.T) {
 	for _, tt := range goodForms {
 		t.Run(tt.name, func(t *testing.T) {
 			form := []byte(tt.form)
@@ -381,7 +390,7 @@ func TestDecode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			clear(form) // Decode must not have kept it
+			clear(form) // Decode must not retain it
 			want, err := rawSent.New(someUser, nil, event.WithID(someID), event.At(someTime))
 			if err != nil {
 				t.Fatal(err)
@@ -400,7 +409,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestDecodeRoundTrip(t *testing.T) {
+func TestDecodeReturnsWhatWasMarshalled(t *testing.T) {
 	for _, e := range []*event.Event{
 		newEvent(t, messagePosted, posted{"ada", "<b>\u2028\xff\r\n"}),
 		newEvent(t, typingStarted, posted{}),
@@ -427,7 +436,7 @@ func TestDecodeRoundTrip(t *testing.T) {
 	}
 }
 
-// fresh makes an event with no option set.
+// fresh makes an event without options.
 func fresh(t *testing.T) *event.Event {
 	e, err := messagePosted.New(uuid.Nil, posted{"ada", "hi"})
 	if err != nil {
@@ -449,7 +458,7 @@ func FuzzDecode(f *testing.F) {
 		e, err := testRegistry.Decode(form)
 		if err != nil {
 			if !errors.Is(err, event.ErrInvalidValue) && !errors.Is(err, event.ErrMissingField) && !errors.Is(err, event.ErrUnknownType) {
-				t.Fatalf("an error of no kind: %v", err)
+				t.Fatalf("the error wraps none of the three: %v", err)
 			}
 			if len(err.Error()) > 1<<10 {
 				t.Fatalf("an error of %d bytes", len(err.Error()))
@@ -474,7 +483,11 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decoded %+v, then %+v", e, again)
 		}
 		events, other := parseSSE(e.AppendSSE(nil))
-		want := []received{{e.ID().String(), string(e.Type()), string(e.Data())}}
+		id := e.ID().String()
+		if e.Ephemeral() {
+			id = ""
+		}
+		want := []received{{id, string(e.Type()), string(e.Data())}}
 		if !reflect.DeepEqual(events, want) || other != nil {
 			t.Fatalf("its frame reads as %q and %q, want %q", events, other, want)
 		}

@@ -1,8 +1,7 @@
-// Package event says what happened: it defines the kinds of events that an
-// application tells its users about, makes events, and turns them into bytes
-// and back.
+// Package event defines the kinds of events that an application sends to its
+// users. It makes events, encodes them and decodes them.
 //
-// Everything about a type of event stands in one place, its [Define]:
+// Everything about a type of event is in one place, its call of [Define]:
 //
 //	var registry event.Registry
 //
@@ -14,20 +13,20 @@
 //	var MessagePosted = event.Define[Posted](&registry, "chat", "chat.message.posted",
 //		"Somebody wrote a message.")
 //
-// The [Kind] that it returns makes events with a payload of that Go type
-// ([Kind.New]) and reads the payload of received ones ([Kind.Payload]); a wrong
-// payload does not compile. The [Registry] knows every kind, by type and by
-// category, and is what a hub is made with. [Join] makes one of several: a
-// ready vocabulary such as package catalog's, and an application's own.
+// Define returns a [Kind]. [Kind.New] makes events whose payload has that Go type,
+// so a wrong payload does not compile. [Kind.Payload] reads the payload of a
+// received event. A [Registry] holds all kinds, and a hub is made with one. [Join]
+// makes a registry of several, for instance of package catalog's and an
+// application's own.
 //
-// An [Event] never changes once it is made: its payload is marshalled once, by
-// New, and these bytes serve every subscriber, transport and store.
+// An [Event] is immutable. New marshals its payload once, and every subscriber,
+// transport and store uses these bytes.
 //
 // # Two forms
 //
-// On the wire a client sees an event's id, its type and its data:
-// [Event.AppendSSE]. What is stored or sent between processes has five keys
-// and is written by [Event.MarshalJSON] and read by [Registry.Decode]:
+// On the wire, a client sees an event's id, type and data; see [Event.AppendSSE].
+// The storage form, for databases and between processes, has five keys.
+// [Event.MarshalJSON] writes it and [Registry.Decode] reads it:
 //
 //	{
 //		"event_id":    "01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4",
@@ -47,35 +46,35 @@ import (
 	"github.com/google/uuid"
 )
 
-// Errors that the functions of this package wrap; test for them with
-// [errors.Is].
+// Errors that the functions of this package wrap. Test for them with [errors.Is].
 var (
-	// ErrMissingField means that the storage form lacks one of its five keys,
-	// or that the key is null where null is no value.
+	// ErrMissingField means that the storage form lacks one of its five keys, or
+	// that a key other than data is null.
 	ErrMissingField = errors.New("event: missing field")
 	// ErrUnknownType means that the registry has no kind of that type.
 	ErrUnknownType = errors.New("event: unknown type")
-	// ErrInvalidValue means that a value is there and is not what it must be.
+	// ErrInvalidValue means that a value is present and invalid.
 	ErrInvalidValue = errors.New("event: invalid value")
 )
 
-// An Event is something that happened, for one user or, published as a
-// broadcast, for everyone.
+// An Event is something that happened. It is for one user or, if it is published
+// as a broadcast, for everyone.
 //
-// An Event is made by [Kind.New] or [Registry.Decode], used as a pointer, and
-// never changes, so any number of goroutines may use it at once. The zero Event
-// has no type: no hub publishes it, and it cannot be marshalled.
+// Events come from [Kind.New] and [Registry.Decode] and are used as pointers. An
+// Event is immutable and safe for concurrent use. The zero Event has no type: it
+// cannot be published or marshalled.
 type Event struct {
 	info *Info // shared with the kind; nil only in the zero Event
 	id   uuid.UUID
 	user uuid.UUID
 	time time.Time
-	// data is one JSON value: compact, so without CR or LF, and valid UTF-8.
-	// AppendSSE relies on both.
+	// data is one JSON value. It is compact, so it contains no CR or LF, and it is
+	// valid UTF-8. AppendSSE relies on both.
 	data json.RawMessage
+	key  string // of a Latest kind
 }
 
-// noInfo stands in for the kind that a zero Event does not have.
+// noInfo is the kind of the zero Event.
 var noInfo Info
 
 func (e *Event) kind() *Info {
@@ -91,31 +90,39 @@ func (e *Event) ID() uuid.UUID { return e.id }
 // Type returns the event's type, for instance "chat.message.posted".
 func (e *Event) Type() Type { return e.kind().Type }
 
-// Category returns the category of the event's type: what clients filter by.
+// Category returns the category of the event's type. Clients filter by it.
 func (e *Event) Category() Category { return e.kind().Category }
 
 // Ephemeral reports whether the event's kind is [Ephemeral].
 func (e *Event) Ephemeral() bool { return e.kind().Ephemeral }
 
-// User returns the user whom the event is for. It is [uuid.Nil] in an event
-// that was made for no one user, to be broadcast.
+// Key returns the key of the value that an event of a [Latest] kind states. For
+// other kinds it is empty. An event that [Registry.Decode] has read has the key of
+// its decoded payload, or "" if the data is not a payload of the kind.
+func (e *Event) Key() string { return e.key }
+
+// Info describes the event's kind.
+func (e *Event) Info() Info { return *e.kind() }
+
+// User returns the user that the event is for. It is [uuid.Nil] if the event was
+// made for no single user, to be broadcast.
 func (e *Event) User() uuid.UUID { return e.user }
 
 // Data returns the event's payload: a JSON value, compact and valid UTF-8. The
-// bytes are the event's own and must not be modified; appending to them copies.
+// bytes belong to the event and must not be modified. Appending to them copies.
 func (e *Event) Data() json.RawMessage { return e.data }
 
-// Time returns when the event occurred, in UTC. [Kind.New] keeps microseconds,
-// [Registry.Decode] what it read.
+// Time returns when the event occurred, in UTC. It has microseconds if the event
+// comes from [Kind.New], and the precision of the storage form if it comes from
+// [Registry.Decode].
 func (e *Event) Time() time.Time { return e.time }
 
-// An Option sets a field of a new event to something else than its default. The
-// zero Option is not valid.
+// An Option sets a field of a new event. The zero Option is not valid.
 type Option struct{ apply func(*Event) error }
 
-// WithID gives the event an id that it already has elsewhere, for instance in
-// an outbox table, instead of a new one. The id must be a version 7 UUID, else
-// [Kind.New] returns an error that wraps [ErrInvalidValue].
+// WithID sets the event's id, for instance to the one that it has in an outbox
+// table. The default is a new id. If the id is not a version 7 UUID, [Kind.New]
+// returns an error that wraps [ErrInvalidValue].
 func WithID(id uuid.UUID) Option {
 	return Option{func(e *Event) error {
 		if !isV7(id) {
@@ -126,9 +133,9 @@ func WithID(id uuid.UUID) Option {
 	}}
 }
 
-// At sets the time at which the event occurred; without it that is the time of
-// the call to [Kind.New]. The time is converted to UTC and cut to microseconds.
-// A year outside 0 to 9999, which RFC 3339 cannot write, makes New return an
+// At sets the time at which the event occurred. The default is the time of the
+// call of [Kind.New]. The time is converted to UTC and truncated to microseconds.
+// If its year is outside 0 to 9999, which RFC 3339 cannot express, New returns an
 // error that wraps [ErrInvalidValue].
 func At(t time.Time) Option {
 	return Option{func(e *Event) error {
@@ -145,8 +152,7 @@ func isV7(id uuid.UUID) bool {
 	return id.Version() == 7 && id.Variant() == uuid.RFC4122
 }
 
-// writableYear reports whether RFC 3339, with its four digits, can write the
-// year of t.
+// writableYear reports whether the year of t fits into RFC 3339's four digits.
 func writableYear(t time.Time) bool {
 	return 0 <= t.Year() && t.Year() <= 9999
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// An application's own vocabulary: a registry, the payloads, and one Define for
+// An application's own kinds: a registry, the payloads, and one call of Define for
 // each type.
 var orders event.Registry
 
@@ -25,7 +25,7 @@ var OrderShipped = event.Define[Shipped](&orders, "orders", "order.shipped",
 	"An order has left the warehouse.")
 
 var (
-	// In a program these are a user of the application, and what New chooses.
+	// In a program, these are a user of the application, and the defaults of New.
 	user = uuid.MustParse("3f333df6-90a4-4fda-8dd3-9485d27cee36")
 	id   = event.WithID(uuid.MustParse("01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4"))
 	at   = event.At(time.Date(2026, 3, 14, 15, 9, 26, 535897000, time.UTC))

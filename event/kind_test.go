@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// panicOf returns what f panics with, as text; empty if it does not.
+// panicOf returns the text of f's panic, or "" if f does not panic.
 func panicOf(f func()) (message string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -25,7 +25,7 @@ func panicOf(f func()) (message string) {
 	return ""
 }
 
-func TestDefinePanics(t *testing.T) {
+func TestDefinePanicsOnMistakes(t *testing.T) {
 	full := new(event.Registry)
 	for i := range 64 {
 		event.Define[int](full, event.Category(fmt.Sprintf("c%d", i)), event.Type(fmt.Sprintf("t%d", i)), "A kind.")
@@ -92,15 +92,15 @@ func TestDefinePanics(t *testing.T) {
 			t.Errorf("Define(%q, %q, %q):\ngot  %s\nwant %s", tt.category, tt.typ, tt.description, got, want)
 		}
 	}
-	// A definition that failed leaves nothing.
+	// A definition that fails does not change the registry.
 	if got := doubled.Categories(); !reflect.DeepEqual(got, []event.Category{"chat"}) {
 		t.Errorf("categories after a doubled type: %q", got)
 	}
-	// In a category that is there already, there is room.
+	// An existing category accepts another type.
 	event.Define[int](full, "c63", "one.more", "A kind.")
 }
 
-func TestDefineAccepts(t *testing.T) {
+func TestDefineAcceptsValidNames(t *testing.T) {
 	var r event.Registry
 	for _, typ := range []event.Type{
 		"a", "a.b", "a_b", "a_", "a1.b2_c", "streams.x", "stream_x", "streaming", "a.stream", "errors", "chat.error", "opened",
@@ -117,7 +117,7 @@ func TestDefineAccepts(t *testing.T) {
 	}
 }
 
-func TestZeroKind(t *testing.T) {
+func TestZeroKindReturnsErrors(t *testing.T) {
 	var k event.Kind[posted]
 	if got := k.Info(); got != (event.Info{}) {
 		t.Errorf("Info: got %+v", got)
@@ -132,7 +132,7 @@ func TestZeroKind(t *testing.T) {
 	}
 }
 
-func TestNew(t *testing.T) {
+func TestNewSetsDefaults(t *testing.T) {
 	before := time.Now().Add(-time.Microsecond)
 	e, err := typingStarted.New(someUser, posted{"ada", "hi"})
 	if err != nil {
@@ -159,7 +159,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-func TestNewOptions(t *testing.T) {
+func TestNewAppliesOptions(t *testing.T) {
 	east := time.FixedZone("east", 2*60*60)
 	for _, tt := range []struct {
 		at   time.Time
@@ -197,7 +197,7 @@ func TestNewOptions(t *testing.T) {
 	}
 }
 
-// A counted counts how often it is marshalled, and marshals to whatever it holds.
+// A counted counts its calls of MarshalJSON, which returns json.
 type counted struct {
 	calls *int
 	json  string
@@ -208,7 +208,7 @@ func (c counted) MarshalJSON() ([]byte, error) {
 	return []byte(c.json), nil
 }
 
-func TestNewPayload(t *testing.T) {
+func TestNewMarshalsPayloadOnce(t *testing.T) {
 	var r event.Registry
 	kind := event.Define[counted](&r, "c", "a.counted", "A kind.")
 	for _, tt := range []struct{ in, want string }{
@@ -244,7 +244,7 @@ func TestNewPayload(t *testing.T) {
 	}
 }
 
-func TestNewCannotMarshal(t *testing.T) {
+func TestNewRefusesUnsupportedPayload(t *testing.T) {
 	var r event.Registry
 	channels := event.Define[chan int](&r, "c", "a.channel", "A kind.")
 	floats := event.Define[float64](&r, "c", "a.float", "A kind.")
@@ -263,7 +263,7 @@ func TestNewCannotMarshal(t *testing.T) {
 	}
 }
 
-// An event does not change when what it was made of does.
+// Changes to the values that an event was made from do not change the event.
 func TestEventIsImmutable(t *testing.T) {
 	payload := json.RawMessage(`[1,2]`)
 	e := newEvent(t, rawSent, payload)
@@ -276,7 +276,7 @@ func TestEventIsImmutable(t *testing.T) {
 	}
 }
 
-func TestPayload(t *testing.T) {
+func TestPayloadReadsOwnTypeOnly(t *testing.T) {
 	want := posted{"ada", "<b>\r\n\u2028"}
 	if got, err := messagePosted.Payload(newEvent(t, messagePosted, want)); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -305,7 +305,7 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-func TestZeroEvent(t *testing.T) {
+func TestZeroEventIsEmpty(t *testing.T) {
 	e := new(event.Event)
 	if e.Type() != "" || e.Category() != "" || e.Ephemeral() || e.ID() != uuid.Nil || e.User() != uuid.Nil ||
 		e.Data() != nil || !e.Time().IsZero() {

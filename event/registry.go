@@ -9,21 +9,21 @@ import (
 	"sync"
 )
 
-// A Registry is the set of kinds that an application knows: the single source of
-// truth for which types exist and which category each belongs to.
+// A Registry is the set of kinds that an application defines: which types exist,
+// and the category of each.
 //
 // The zero Registry is empty and ready to use. A Registry is safe for concurrent
-// use and must not be copied after its first.
+// use. It must not be copied after first use.
 type Registry struct {
 	mu         sync.RWMutex
 	kinds      []*Info        // in order of definition; only ever appended to
-	byType     map[Type]*Info // the same
+	byType     map[Type]*Info // the same kinds
 	categories []Category     // in order of first use
 	frozen     bool
 }
 
-// define adds a definition, which is not changed from now on. Its errors do not
-// name the type: the callers do.
+// define adds a definition, which must not be changed afterwards. Its errors do
+// not name the type, because the callers add it.
 func (r *Registry) define(info *Info) error {
 	if err := info.check(); err != nil {
 		return err
@@ -58,8 +58,8 @@ func (r *Registry) addLocked(info *Info) error {
 	return nil
 }
 
-// snapshot returns the kinds defined so far. What lies below the slice's length
-// never changes, so it needs no copy.
+// snapshot returns the kinds defined so far. It needs no copy, because elements
+// below the slice's length never change.
 func (r *Registry) snapshot() []*Info {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -76,9 +76,9 @@ func (r *Registry) lookup(t Type) (*Info, error) {
 	return info, nil
 }
 
-// Lookup returns what is known about a type. A type that is not in the registry
-// is an error that wraps [ErrUnknownType]; it quotes at most the first 128 bytes
-// of the type, which may come from outside.
+// Lookup describes a type. If the type is not in the registry, the error wraps
+// [ErrUnknownType]. The error quotes at most the first 128 bytes of the type, which
+// may come from a client.
 func (r *Registry) Lookup(t Type) (Info, error) {
 	info, err := r.lookup(t)
 	if err != nil {
@@ -87,8 +87,8 @@ func (r *Registry) Lookup(t Type) (Info, error) {
 	return *info, nil
 }
 
-// All returns every kind, in order of definition. Kinds that are defined while
-// the sequence runs are not part of it.
+// All returns every kind, in order of definition. Kinds that are defined during the
+// iteration are not part of it.
 func (r *Registry) All() iter.Seq[Info] {
 	return func(yield func(Info) bool) {
 		for _, info := range r.snapshot() {
@@ -99,33 +99,33 @@ func (r *Registry) All() iter.Seq[Info] {
 	}
 }
 
-// Categories returns the categories that the registry's kinds belong to, in
-// order of first use. The slice is the caller's.
+// Categories returns the categories of the registry's kinds, in order of first use.
+// The caller owns the slice.
 func (r *Registry) Categories() []Category {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return slices.Clone(r.categories)
 }
 
-// Freeze makes every later [Define] in this registry panic. A hub freezes the
-// registry that it is made with, because a kind that appeared later would be one
-// that the hub does not know. A registry stays frozen; freezing it twice is
-// freezing it once. Registries that it was joined from or into are not affected.
+// Freeze makes every later [Define] in this registry panic. A hub freezes its
+// registry, because it would not know kinds that are defined later. A registry
+// stays frozen. Freezing it again has no effect. Freeze does not affect registries
+// that were joined into or made from this one.
 func (r *Registry) Freeze() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frozen = true
 }
 
-// Join makes a registry of all kinds of several, in the order given, each in
-// order of definition. Kinds made in one of these registries, and events of
-// these kinds, are good for the joined one as well. It is a registry of its own:
-// kinds can be defined in it, what is defined in the others later is not in it,
-// and freezing it freezes none of them.
+// Join makes a registry of all kinds of several registries, in the order of the
+// arguments and, within each, in order of definition. The kinds work with both
+// registries, and so do their events. The joined registry is independent: it does
+// not contain kinds that are defined in the others later, kinds can be defined in
+// it, and freezing it does not freeze the others.
 //
-// A definition that is reached twice, because registries overlap, counts once.
-// Two definitions of one type are an error that names it, and so are a nil
-// registry and more than 64 categories.
+// If registries overlap, a definition that is in several of them counts once. Join
+// returns an error for a nil registry, for two definitions of one type, and for
+// more than 64 categories.
 func Join(rs ...*Registry) (*Registry, error) {
 	joined := new(Registry)
 	for n, r := range rs {
@@ -133,7 +133,7 @@ func Join(rs ...*Registry) (*Registry, error) {
 			return nil, fmt.Errorf("event: Join: registry %d of %d is nil", n+1, len(rs))
 		}
 		for _, info := range r.snapshot() {
-			// Nobody else knows joined yet, so it needs no lock.
+			// joined is not shared yet, so it needs no lock.
 			if joined.byType[info.Type] == info {
 				continue
 			}
@@ -145,8 +145,8 @@ func Join(rs ...*Registry) (*Registry, error) {
 	return joined, nil
 }
 
-// quote makes a name from outside fit for a message: bounded, and without
-// anything that could act on whoever reads it.
+// quote returns a name from outside for use in an error message. The result is
+// bounded and has no control characters.
 func quote(name string) string {
 	if len(name) > maxType {
 		return strconv.Quote(name[:maxType]) + "..."

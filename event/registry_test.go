@@ -21,7 +21,7 @@ func typesOf(r *event.Registry) []event.Type {
 	return types
 }
 
-func TestRegistry(t *testing.T) {
+func TestRegistryKeepsOrderOfDefinition(t *testing.T) {
 	var r event.Registry
 	if typesOf(&r) != nil || len(r.Categories()) != 0 {
 		t.Error("the zero Registry is not empty")
@@ -51,7 +51,7 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 
-	// A sequence is of what was there when it began, and can be left.
+	// An iteration has the kinds that were defined when it began, and may stop early.
 	var seen int
 	for range r.All() {
 		event.Define[int](&r, "second", event.Type(fmt.Sprintf("later%d", seen)), "Later.")
@@ -66,14 +66,14 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-func TestLookupQuotesLittle(t *testing.T) {
+func TestLookupErrorQuotesBoundedType(t *testing.T) {
 	_, err := testRegistry.Lookup(event.Type("a\n" + strings.Repeat("x", 1<<16)))
 	if want := `event: unknown type: "a\n` + strings.Repeat("x", 126) + `"...`; !errors.Is(err, event.ErrUnknownType) || err.Error() != want {
 		t.Errorf("got  %.999v\nwant %s", err, want)
 	}
 }
 
-func TestRegistryConcurrently(t *testing.T) {
+func TestRegistryIsSafeForConcurrentUse(t *testing.T) {
 	var r event.Registry
 	var wg sync.WaitGroup
 	for n := range 4 {
@@ -85,7 +85,7 @@ func TestRegistryConcurrently(t *testing.T) {
 					t.Error(err)
 				}
 				if len(typesOf(&r)) <= i || len(r.Categories()) == 0 {
-					t.Error("what was defined is not there")
+					t.Error("a defined kind is missing")
 				}
 				if _, err := event.Join(&r, &testRegistry); err != nil {
 					t.Error(err)
@@ -99,7 +99,7 @@ func TestRegistryConcurrently(t *testing.T) {
 	}
 }
 
-func TestJoin(t *testing.T) {
+func TestJoinReturnsIndependentRegistry(t *testing.T) {
 	var a, b event.Registry
 	kind := event.Define[posted](&a, "chat", "a.one", "A kind.")
 	event.Define[int](&a, "other", "a.two", "A kind.")
@@ -125,7 +125,7 @@ func TestJoin(t *testing.T) {
 		t.Errorf("types: got %q, want %q", got, want)
 	}
 
-	// Kinds of the one read events of the other.
+	// A kind of one registry reads events that the other has decoded.
 	e := newEvent(t, kind, posted{"ada", "hi"})
 	form, err := e.MarshalJSON()
 	if err != nil {
@@ -139,8 +139,8 @@ func TestJoin(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 
-	// It is a registry of its own: a was frozen, it is not; freezing it freezes
-	// nothing else; what is defined in one is not in the other.
+	// The joined registry is independent: it is not frozen although a is, freezing it
+	// does not freeze the others, and definitions in one do not reach the others.
 	event.Define[int](ab, "chat", "ab.one", "A kind.")
 	ab.Freeze()
 	event.Define[int](&b, "chat", "b.three", "A kind.")
@@ -157,10 +157,10 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-func TestJoinErrors(t *testing.T) {
+func TestJoinRefusesConflicts(t *testing.T) {
 	var a, b event.Registry
 	event.Define[int](&a, "chat", "a.one", "A kind.")
-	event.Define[int](&b, "chat", "a.one", "A kind.") // alike, but not the same
+	event.Define[int](&b, "chat", "a.one", "A kind.") // equal, but another definition
 	r, err := event.Join(&a, &b)
 	if want := `event: Join: type "a.one": the type is defined already`; r != nil || err == nil || err.Error() != want {
 		t.Errorf("two definitions: got %v, %v, want %s", r, err, want)

@@ -9,9 +9,9 @@ type received struct {
 	Data   string
 }
 
-// parseSSE reads an event stream as the HTML standard says that a client does
-// ("Interpreting an event stream"). It shares nothing with the code under test.
-// What is none of the three fields that AppendSSE writes comes back in other.
+// parseSSE reads an event stream as the HTML standard requires of a client
+// ("Interpreting an event stream"). It shares no code with the package. It returns
+// lines with fields other than id, event and data in other.
 func parseSSE(stream []byte) (events []received, other []string) {
 	// Decoding as UTF-8 replaces what is not, and drops one byte order mark.
 	text := strings.TrimPrefix(string([]rune(string(stream))), "\ufeff")

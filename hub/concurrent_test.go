@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,7 +38,7 @@ func TestConcurrent(t *testing.T) {
 				case 0, 1:
 					err = h.Publish(context.Background(), e)
 				case 2:
-					err = h.PublishTo(context.Background(), e, users...)
+					err = h.PublishTo(context.Background(), e, Users(users...)...)
 				case 3:
 					err = h.Broadcast(context.Background(), e)
 				}
@@ -328,115 +327,6 @@ func TestReadsWhileEvicting(t *testing.T) {
 				readers.Wait()
 				t.Logf("%d events read, %d gaps", got.Load(), gaps.Load())
 			})
-		}
-	}
-}
-
-// What is published while a reader lies down must get it up again: by a signal
-// if the publisher saw it lying, else by its own last look.
-func TestLooksOnceMoreBeforeSleeping(t *testing.T) {
-	h := New(&kinds, nil)
-	s := subscribed(t, h, alice, "")
-	expect(t, taken(t, s))
-	s.asleep.Store(false) // it is up, and finds nothing new up to head
-	head := h.head.Load()
-	publish(t, h, made(note, alice, "1"))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sleep(head) {
-		t.Error("asleep for ever: it lay down although something had come")
-	}
-}
-
-// The head never runs ahead of the logs: a reader that believes it would go
-// past what is about to be appended.
-func TestHeadFollowsTheLogs(t *testing.T) {
-	h := New(&kinds, &Options{UserEvents: 1, BroadcastEvents: 1})
-	for name, c := range map[string]struct {
-		log     *log
-		publish func()
-	}{
-		"everyone": {h.everyone, func() { broadcast(t, h, made(note, alice, "1")) }},
-		"user":     {h.logOf(alice), func() { publish(t, h, made(note, alice, "1")) }},
-	} {
-		c.publish() // the next must evict this one first
-		before := h.head.Load()
-		c.log.mu.RLock() // holds that up
-		published := make(chan struct{})
-		go func() {
-			defer close(published)
-			c.publish()
-		}()
-		for c.log.mu.TryRLock() { // until the publisher waits for it
-			c.log.mu.RUnlock()
-			runtime.Gosched()
-		}
-		if head := h.head.Load(); head != before {
-			t.Errorf("%s: the head is at %d before the log is", name, head)
-		}
-		c.log.mu.RUnlock()
-		<-published
-	}
-}
-
-// A reader goes no further than the head that it loaded first, whatever the
-// logs hold by the time it looks into them: one of them it has looked at may
-// just have got something older.
-func TestReadsNoFurtherThanTheHead(t *testing.T) {
-	for before := range 3 { // published up to the head
-		h := New(&kinds, nil)
-		s := subscribed(t, h, alice, "")
-		for range before {
-			publish(t, h, made(note, alice, "before"))
-		}
-		head := h.head.Load()
-		broadcast(t, h, made(note, alice, "behind"))
-		s.mu.Lock()
-		if e := s.latest(head); e != nil {
-			t.Errorf("it takes the event at position %d, which is beyond the head, %d", e.position, head)
-		}
-		batch, _ := s.read(nil, head, batchBytes)
-		s.mu.Unlock()
-		if len(batch) != before || s.position != head {
-			t.Errorf("%d messages, up to position %d: it read beyond the head, %d", len(batch), s.position, head)
-		}
-		expect(t, taken(t, s), "behind")
-	}
-}
-
-// Who lies down while a broadcast takes it out of the bitmap, since it was
-// awake a moment ago, relies on a bit that is about to go. So does a new stream
-// in the slot of one that was closed meanwhile.
-func TestLiesDownWhileUnlisted(t *testing.T) {
-	for name, lieDown := range map[string]func(h *Hub, s *Subscription) *Subscription{
-		"the same": func(_ *Hub, s *Subscription) *Subscription {
-			expect(t, taken(t, s))
-			return s
-		},
-		"another": func(h *Hub, s *Subscription) *Subscription {
-			slot := s.slot
-			s.Close()
-			if s = subscribed(t, h, bob, ""); s.slot != slot {
-				t.Fatalf("the new stream has slot %d, not %d", s.slot, slot)
-			}
-			expect(t, taken(t, s))
-			return s
-		},
-	} {
-		h := New(&kinds, nil)
-		s := subscribed(t, h, alice, "")
-		expect(t, taken(t, s))
-		s.wakeUp()
-		<-s.Ready() // it is awake, listed, and a broadcast has just seen that
-		s = lieDown(h, s)
-		h.index.all()[0].unlist(0, 1<<s.slot)
-		if s.asleep.Load() {
-			t.Errorf("%s: asleep for ever: it is not listed and was not woken", name)
-		}
-		expect(t, taken(t, s))
-		broadcast(t, h, made(note, alice, "1"))
-		if len(s.Ready()) == 0 {
-			t.Errorf("%s: asleep for ever: it is not listed again", name)
 		}
 	}
 }

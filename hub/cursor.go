@@ -2,128 +2,153 @@ package hub
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// A position is a place in the hub's order; the first publish has position 1.
-// This file alone knows how positions look outside: everything else compares
-// them and passes them on.
+// This file alone knows what a position looks like outside: everything else
+// compares positions and passes them on.
 //
 // A public cursor is a UUID of version 8 (RFC 9562, section 5.8). Its first 60
-// free bits are the hub's incarnation, drawn at random, the other 62 the
-// position. It is not a secret, and it tells a client how many messages the
-// hub has published so far.
-type position = uint64
+// free bits are the hub's incarnation, drawn at random. Of the other 62, the
+// first marks the cursor of a page, and 61 are the position. A cursor is not a
+// secret, and it tells a client how many messages the hub has published so far.
+type position = eventlog.Position
 
-// A mint turns the positions of one hub into cursors and back.
-type mint struct {
+// A cursorCodec turns the positions of one hub into cursors and back.
+type cursorCodec struct {
 	// incarnation is the first half of every cursor of this hub, with the
-	// version already in its place.
+	// version already in its place. All hubs on a backplane have the same.
 	incarnation [8]byte
+	// base is what a position of this hub is larger by than the backplane's,
+	// which begins anew with each epoch. It is zero without a backplane.
+	base position
 }
 
-func newMint() mint {
-	var m mint
-	rand.Read(m.incarnation[:]) // never fails (crypto/rand)
-	m.incarnation[6] = 0x80 | m.incarnation[6]&0x0f
-	return m
+func newCursorCodec() *cursorCodec {
+	var c cursorCodec
+	rand.Read(c.incarnation[:]) // never fails (crypto/rand)
+	c.incarnation[6] = 0x80 | c.incarnation[6]&0x0f
+	return &c
 }
 
-const variantRFC9562 = 1 << 63
+// epochCodec returns the codec of a backplane's epoch, of which the first record
+// follows position base.
+func epochCodec(epoch string, base position) *cursorCodec {
+	sum := sha256.Sum256([]byte("crier epoch\x00" + epoch))
+	c := &cursorCodec{incarnation: [8]byte(sum[:8]), base: base}
+	c.incarnation[6] = 0x80 | c.incarnation[6]&0x0f
+	return c
+}
 
-func (m mint) cursor(p position) uuid.UUID {
+const (
+	variantRFC9562 = 1 << 63
+	startBit       = 1 << 61
+	// lastPosition is beyond every head.
+	lastPosition position = startBit - 1
+)
+
+func (c *cursorCodec) encode(p position) uuid.UUID { return c.bits(p - min(p, c.base)) }
+
+func (c *cursorCodec) bits(low uint64) uuid.UUID {
 	var id uuid.UUID
-	copy(id[:8], m.incarnation[:])
-	binary.BigEndian.PutUint64(id[8:], p|variantRFC9562)
+	copy(id[:8], c.incarnation[:])
+	binary.BigEndian.PutUint64(id[8:], low|variantRFC9562)
 	return id
 }
 
-// position returns the place that a cursor of version 8 names, and whether
-// this hub minted it.
-func (m mint) position(id uuid.UUID) (position, bool) {
-	if [8]byte(id[:8]) != m.incarnation {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(id[8:]) &^ (3 << 62), true
+// encodeStart returns the cursor of a page that is rendered at position p.
+func (c *cursorCodec) encodeStart(p position) uuid.UUID {
+	return c.bits(p - min(p, c.base) | startBit)
 }
 
-// nowhere returns a cursor that place answers with the same unknown start. A
-// client holds it from the opening of its stream until it has been told of the
-// gap: if it is cut in between, it must be told again.
-func (m mint) nowhere(s start) uuid.UUID {
+// decode returns the position that a cursor of version 8 names, whether it is
+// that of a page, and whether it belongs to this hub.
+func (c *cursorCodec) decode(id uuid.UUID) (p position, start, ours bool) {
+	bits := binary.BigEndian.Uint64(id[8:])
+	return bits&lastPosition + c.base, bits&startBit != 0, [8]byte(id[:8]) == c.incarnation
+}
+
+// unknownCursor returns a cursor that resolve answers with the same unknown
+// start. A client holds it from the opening of its stream until it has been
+// told of the gap: if it is cut in between, it must be told again.
+func (c *cursorCodec) unknownCursor(s start) uuid.UUID {
 	if s.retained {
-		return mint{incarnation: [8]byte{6: 0x80}}.cursor(0) // of a hub that never was
+		return (&cursorCodec{incarnation: [8]byte{6: 0x80}}).bits(0) // of no hub
 	}
-	return m.cursor(lastPosition)
+	return c.bits(lastPosition)
 }
-
-// lastPosition is beyond every head.
-const lastPosition position = 1<<62 - 1
 
 // A start is where a subscription begins to read.
 type start struct {
 	after    position // read what lies behind this
-	unknown  bool     // the client's id could not be placed: tell it of a gap
+	unknown  bool     // the client's id could not be resolved: tell it of a gap
 	retained bool     // after an unknown one: all that is retained is new to this client
 }
 
-// place turns a client's last id into a start. The id is hostile input: it is
+// A lastID is what a client says it has seen last. It is hostile input: it is
 // only ever compared, and looked up in the client's own logs.
-//
-// head is the hub's head at the time the subscription began to listen.
-func (h *Hub) place(after string, l *log, head position) start {
+type lastID struct {
+	id    uuid.UUID
+	kind  byte // 0: none, 7: an event, 8: a cursor, lastIDInvalid
+	fresh bool // the stream does not resume another: no id, or the cursor of a page
+}
+
+const lastIDInvalid = 255
+
+func (h *Hub) parseLastID(after string) lastID {
 	if after == "" {
-		return start{after: head}
+		return lastID{fresh: true}
 	}
-	fromHead := start{after: head, unknown: true}
 	if len(after) != 36 { // the one form that we hand out; uuid.Parse takes others
-		return fromHead
+		return lastID{kind: lastIDInvalid}
 	}
 	id, err := uuid.Parse(after)
-	if err != nil || id.Variant() != uuid.RFC4122 {
-		return fromHead
+	if err != nil || id.Variant() != uuid.RFC4122 || id.Version() != 7 && id.Version() != 8 {
+		return lastID{kind: lastIDInvalid}
 	}
-	switch id.Version() {
+	l := lastID{id: id, kind: byte(id.Version())}
+	if l.kind == 8 {
+		_, l.fresh, _ = h.cursors.Load().decode(id)
+	}
+	return l
+}
+
+// resolve turns a client's last id into a start. The head is that of the time at
+// which r began to follow its logs.
+func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], head position) start {
+	unknown := start{after: head, unknown: true}
+	switch l.kind {
+	case 0:
+		return start{after: head}
 	case 8:
-		p, ours := h.mint.position(id)
+		p, _, ours := h.cursors.Load().decode(l.id)
 		switch {
-		case !ours:
+		case !ours && h.cluster == nil:
 			return start{unknown: true, retained: true}
-		case p > head:
-			return fromHead
+		case !ours || p > head:
+			return unknown
 		}
 		return start{after: p}
 	case 7:
-		if p, ok := l.find(id); ok {
+		if p, ok := r.Find(l.id); ok {
 			return start{after: p}
 		}
-		if p, ok := h.everyone.find(id); ok {
-			return start{after: p}
-		}
-		if millis(id) < h.epoch.Load() {
-			// Older than whatever this hub has published: the client comes
-			// from before this process, and has seen nothing of what is here.
+		if h.cluster == nil && eventlog.Millis(l.id) < h.store.OldestMade() {
+			// It is older than everything this hub has published: the client
+			// comes from before this process, and has seen nothing of what is
+			// here. (With a backplane, others have published, by their clocks,
+			// and an earlier epoch may have had the same records.)
 			return start{unknown: true, retained: true}
 		}
-		// It may have seen any part of what is retained: replaying would
-		// double. It is told, reads its state anew, and goes on from the head.
-		return fromHead
+		// The client may have seen any part of what is retained, so replaying
+		// could deliver twice. It is told of a gap, reads its state anew, and
+		// goes on from the head.
+		return unknown
 	}
-	return fromHead
-}
-
-// millis returns the Unix time in milliseconds that a version 7 UUID begins
-// with (RFC 9562, section 5.7).
-func millis(id uuid.UUID) int64 {
-	return int64(binary.BigEndian.Uint64(id[:8]) >> 16)
-}
-
-// lowerEpoch notes that an event made at ms has been published. Events are
-// nearly always younger than their hub; one from an outbox may be older.
-func (h *Hub) lowerEpoch(ms int64) {
-	if ms < h.epoch.Load() { // only written under h.mu
-		h.epoch.Store(ms)
-	}
+	return unknown
 }

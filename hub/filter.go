@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // A Filter says which categories are heard. The zero value hears nothing.
@@ -82,7 +84,7 @@ func list(cs []event.Category) string {
 
 // A set of categories as the hub works with it: bit i is the i-th category of
 // the registry. A registry has at most 64.
-type categorySet = uint64
+type categorySet = eventlog.Categories
 
 // compile turns a filter into the hub's bits.
 func (h *Hub) compile(f Filter) (categorySet, error) {
@@ -122,14 +124,23 @@ type kindTable struct {
 
 type kind struct {
 	category  uint8 // index into categories
-	ephemeral bool
+	class     eventlog.Class
+	retainFor time.Duration // of a short-lived kind
+	latest    bool
 }
 
 func newKindTable(r *event.Registry) kindTable {
 	t := kindTable{categories: r.Categories(), byType: map[event.Type]kind{}}
 	for info := range r.All() {
 		i := slices.Index(t.categories, info.Category)
-		t.byType[info.Type] = kind{category: uint8(i), ephemeral: info.Ephemeral}
+		k := kind{category: uint8(i), retainFor: info.RetainFor, latest: info.Latest}
+		switch {
+		case info.Ephemeral:
+			k.class = eventlog.Ephemeral
+		case info.RetainFor > 0:
+			k.class = eventlog.ShortLived
+		}
+		t.byType[info.Type] = k
 	}
 	return t
 }

@@ -1,14 +1,12 @@
 package hub
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // A Hub routes events to subscriptions. Make one with New; all methods are
@@ -17,63 +15,72 @@ type Hub struct {
 	options  Options // resolved
 	registry *event.Registry
 	kinds    kindTable
-	mint     mint
+	cursors  atomic.Pointer[cursorCodec]
 	began    time.Time
 
-	users    users
-	everyone *log  // broadcasts
-	index    index // every subscription
+	store *eventlog.Store[*Message]
 
-	// head is the position of the newest publish. A publish appends to its
-	// logs first and stores head last; a reader loads head first and reads no
-	// further. With a head per log, two readers could disagree about the order
-	// of two publishes.
-	head atomic.Uint64
-	// floor is the highest position that the hub-wide bounds have evicted:
-	// nothing retained lies at or below it.
-	floor atomic.Uint64
-	// epoch is the oldest creation time, in Unix milliseconds, that an event
-	// of this hub can have.
-	epoch atomic.Int64
-
-	// mu is held to number and append. Logs are looked up before, sleepers
-	// woken after. It also guards the entries' places and costs.
-	mu        sync.Mutex
-	closed    bool
-	open      int // subscriptions that have not left
-	retained  retention
-	ephemeral retention
-	ageing    *time.Timer // one for all ageing; nil until something is retained
-	armed     bool
-
-	streams     atomic.Uint64 // ids given to subscriptions
+	cluster     *cluster      // nil without a backplane
+	ids         atomic.Uint64 // given to subscriptions
 	revocations revocations
 	counters    counters
-	notices     notices
-	drained     chan struct{} // closed when the hub is, and the last subscription has gone
+	warnings    warnings
+	presence    presence
+
+	// mu is held to admit a subscription and to count those that are open.
+	mu      sync.Mutex
+	closed  bool
+	open    int           // subscriptions that hold something
+	ending  int           // calls of Observer.Ended
+	drained chan struct{} // closed when closed is set and open is zero
+	told    chan struct{} // closed when, besides, ending is zero
 }
 
-// New returns a hub for the kinds of event in r, which is frozen: a kind
-// defined later would be one that clients could not filter by. Nil options
-// mean the defaults.
+// New returns a hub for the kinds of event in r, and freezes r: a kind that is
+// defined later would be one that clients could not filter by. Nil options mean
+// the defaults.
+//
+// New panics if Options.Backplane is set: [Open] returns such a hub.
 func New(r *event.Registry, o *Options) *Hub {
+	if o != nil && o.Backplane != nil {
+		panic("hub: New was given Options.Backplane; use Open, which connects to it")
+	}
+	return newHub(r, o)
+}
+
+func newHub(r *event.Registry, o *Options) *Hub {
 	r.Freeze()
 	h := &Hub{
 		options:  o.resolved(),
 		registry: r,
 		kinds:    newKindTable(r),
-		mint:     newMint(),
 		began:    time.Now(),
-		users:    users{logs: map[uuid.UUID]*log{}},
 		drained:  make(chan struct{}),
-		notices:  notices{kinds: map[string]*notice{}},
+		told:     make(chan struct{}),
+		warnings: warnings{kinds: map[string]*warning{}},
 	}
-	h.everyone = &log{maxEvents: h.options.BroadcastEvents, maxBytes: h.options.Bytes / 2}
-	h.ephemeral.ephemeral, h.ephemeral.limit = true, h.options.Bytes/ephemeralShare
-	h.retained.limit = h.options.Bytes - h.ephemeral.limit
-	h.epoch.Store(h.began.UnixMilli())
+	h.cursors.Store(newCursorCodec())
+	h.store = eventlog.New(eventlog.Config[*Message]{
+		Categories: len(h.kinds.categories),
+		Bytes:      h.options.Bytes,
+		MaxAge:     h.options.MaxAge,
+		Bounds:     h.bounds,
+		Now:        h.now,
+		Gap: func(p eventlog.Position) *Message {
+			return newControlMessage(h.cursors.Load().encode(p), TypeGap, gapData.evicted)
+		},
+	})
 	h.counters.init()
+	h.presence = presence{hub: h, events: h.options.Presence}
 	return h
+}
+
+// bounds returns the bounds of a log.
+func (h *Hub) bounds(key eventlog.Key) eventlog.Bounds {
+	if key == (eventlog.Key{}) {
+		return eventlog.Bounds{Entries: h.options.BroadcastEvents, Bytes: h.options.Bytes / 2}
+	}
+	return eventlog.Bounds{Entries: h.options.UserEvents, Bytes: h.options.UserBytes}
 }
 
 // Registry returns the registry that the hub was made with.
@@ -81,11 +88,10 @@ func (h *Hub) Registry() *event.Registry { return h.registry }
 
 // Cursor returns the hub's present position, for a page: take it, read the
 // state, render both, and let the page stream from it. See the package
-// comment.
-func (h *Hub) Cursor() string { return h.mint.cursor(h.head.Load()).String() }
+// comment. The cursor is marked as that of a page, so that a stream that begins
+// with it counts as a page's first and not as one that resumes; see
+// [Options].RefuseNewest.
+func (h *Hub) Cursor() string { return h.cursors.Load().encodeStart(h.store.Head()).String() }
 
 // now is the hub's clock: nanoseconds since it began, monotonic.
 func (h *Hub) now() int64 { return int64(time.Since(h.began)) }
-
-// noLimit is what a bound is that has none.
-const noLimit = math.MaxInt64

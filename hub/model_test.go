@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 var (
@@ -84,15 +85,18 @@ type model struct {
 // A modelStream is what the model knows of one subscription.
 type modelStream struct {
 	*Subscription
-	user    uuid.UUID
-	opened  position          // ephemeral events count from here
-	at      position          // everything up to here is settled: delivered, or told as lost
-	filter  categorySet       // in force
-	told    map[position]bool // lost, and covered by a gap
-	unknown bool              // a gap of reason unknown must come first
-	asleep  bool              // its last Take was empty
-	over    Reason
-	excused bool // had the one gap that it may have without a loss
+	user       uuid.UUID
+	opened     position          // ephemeral events count from here
+	at         position          // everything up to here is settled: delivered, or told as lost
+	filter     categorySet       // in force
+	told       map[position]bool // lost, and covered by a gap
+	unknown    bool              // a gap of reason unknown must come first
+	asleep     bool              // its last Take was empty
+	over       Reason
+	until      position // what was published up to here may be taken after the end
+	draining   bool
+	refiltered bool // since its last gap
+	excused    bool // had the one gap that it may have without a loss
 }
 
 func newModel(t *testing.T, seed uint64) *model {
@@ -102,9 +106,9 @@ func newModel(t *testing.T, seed uint64) *model {
 		UserEvents:      1 + r.IntN(6),
 		BroadcastEvents: 1 + r.IntN(8),
 		MaxAge:          time.Duration(1+r.IntN(20)) * time.Second,
-		Bytes:           []int64{16 << 10, 64 << 10, 1 << 20}[r.IntN(3)],
+		Bytes:           []int64{24 << 10, 64 << 10, 1 << 20}[r.IntN(3)],
 		StreamsPerUser:  2 + r.IntN(3),
-		CloseOldest:     r.IntN(2) == 0,
+		RefuseNewest:    r.IntN(2) == 0,
 	})
 	return m
 }
@@ -155,7 +159,7 @@ func (m *model) publish() {
 	}
 	user := m.users[m.rand.IntN(len(m.users))]
 	e := made(kind, user, payload)
-	before := m.hub.head.Load()
+	before := m.hub.store.Head()
 	targets := []uuid.UUID{user}
 	var err error
 	switch m.rand.IntN(4) {
@@ -164,7 +168,7 @@ func (m *model) publish() {
 		err = m.hub.Broadcast(context.Background(), e)
 	case 1:
 		targets = slices.Clone(m.users[:1+m.rand.IntN(len(m.users))])
-		err = m.hub.PublishTo(context.Background(), e, append(targets, targets[0])...)
+		err = m.hub.PublishTo(context.Background(), e, Users(append(targets, targets[0])...)...)
 	default:
 		err = m.hub.Publish(context.Background(), e)
 	}
@@ -172,16 +176,15 @@ func (m *model) publish() {
 		m.errorf("publish: %v", err)
 	}
 	m.tally.Published++
-	p := before
+	p := before + 1
 	for _, target := range targets {
 		if e.Ephemeral() && !m.listening(target) {
 			continue
 		}
-		p++
 		f := fact{p, target, m.hub.kinds.byType[e.Type()].category, e.Ephemeral(), e.ID()}
 		m.history = append(m.history, f)
 	}
-	if head := m.hub.head.Load(); head != p {
+	if head := m.hub.store.Head(); head != p {
 		m.errorf("the head moved from %d to %d, not to %d", before, head, p)
 	}
 	for _, s := range m.streams {
@@ -205,7 +208,7 @@ func (m *model) checkSignal(s *modelStream, since position) {
 	if !s.asleep || s.over != "" {
 		return // it may have been signalled, or not: it will take anyway
 	}
-	wanted := len(m.expected(s, since)) > 0
+	wanted := slices.ContainsFunc(m.history, func(f fact) bool { return f.position > since && m.wants(s, f) })
 	if signalled != wanted {
 		m.errorf("a sleeping stream was signalled: %v; it was to be: %v", signalled, wanted)
 	}
@@ -218,12 +221,16 @@ func (m *model) checkSignal(s *modelStream, since position) {
 func (m *model) expected(s *modelStream, behind position) []fact {
 	var want []fact
 	for _, f := range m.history {
-		if f.position > behind && (f.user == uuid.Nil || f.user == s.user) &&
-			s.filter&(1<<f.category) != 0 && !s.told[f.position] && (!f.ephemeral || f.position > s.opened) {
+		if f.position > behind && m.wants(s, f) && !s.told[f.position] && (!f.ephemeral || m.retains(f)) {
 			want = append(want, f)
 		}
 	}
 	return want
+}
+
+// wants reports whether a fact is for the stream, and was not before it began.
+func (m *model) wants(s *modelStream, f fact) bool {
+	return (f.user == uuid.Nil || f.user == s.user) && s.filter&(1<<f.category) != 0 && (!f.ephemeral || f.position > s.opened)
 }
 
 // take takes once and checks every message.
@@ -233,9 +240,14 @@ func (m *model) take(s *modelStream) {
 	default:
 	}
 	batch, err := s.Take(nil)
-	if s.over != "" || err != nil {
+	if err != nil || s.over != "" && !s.draining {
 		if err != error(s.over) || len(batch) > 0 {
 			m.errorf("an ended stream: got %v and %d messages, want %q", err, len(batch), s.over)
+		}
+		for _, f := range m.expected(s, s.at) {
+			if f.position <= s.until {
+				m.errorf("position %d was published before the stream ended, and is lost", f.position)
+			}
 		}
 		return
 	}
@@ -262,35 +274,42 @@ func (m *model) take(s *modelStream) {
 		default:
 			m.errorf("an unexpected %s", text(msg))
 		}
-		m.ids = append(m.ids, msg.ID().String())
+		if msg.Event() == nil || !msg.Event().Ephemeral() {
+			m.ids = append(m.ids, msg.ID().String())
+		}
 	}
 	if caughtUp {
 		if left := m.expected(s, s.at); len(left) > 0 {
 			m.errorf("lost without a word: %+v", left)
 		}
-		s.at = m.hub.head.Load()
+		s.at = m.hub.store.Head()
+	}
+	if s.over != "" && s.at > s.until {
+		m.errorf("an ended stream was given position %d, which was published after its end at %d", s.at, s.until)
 	}
 }
 
-// delivered checks that an event is the very next that was expected.
+// delivered checks that an event is the very next that was expected. An
+// ephemeral one may come although the hub does not keep it any more.
 func (m *model) delivered(s *modelStream, msg *Message) {
 	m.tally.Delivered++
-	want := m.expected(s, s.at)
-	if len(want) == 0 || want[0].id != msg.ID() {
-		for i, f := range want {
-			if f.id == msg.ID() {
-				m.errorf("%d events lost without a word before position %d", i, f.position)
-			}
+	for _, f := range m.history {
+		switch {
+		case f.position <= s.at || !m.wants(s, f) || s.told[f.position]:
+		case f.id == msg.ID():
+			s.at = f.position
+			return
+		case !f.ephemeral || m.retains(f):
+			m.errorf("event %v is doubled, out of order, or not meant for this stream; or position %d is lost without a word", msg.ID(), f.position)
 		}
-		m.errorf("event %v is doubled, out of order, or not meant for this stream", msg.ID())
 	}
-	s.at = want[0].position
+	m.errorf("event %v is doubled, out of order, or not meant for this stream", msg.ID())
 }
 
 // gap checks that something wanted is really gone; all that is gone is told.
 func (m *model) gap(s *modelStream, msg *Message) {
 	m.tally.Evicted++
-	end, ours := m.hub.mint.position(msg.ID())
+	end, _, ours := m.hub.cursors.Load().decode(msg.ID())
 	if !ours || end < s.at {
 		m.errorf("the cursor after a gap is %d; the stream is at %d", end, s.at)
 	}
@@ -305,9 +324,11 @@ func (m *model) gap(s *modelStream, msg *Message) {
 	}
 	switch {
 	case lost > 0:
-	case s.log.retained.floor > s.at && !s.excused:
+	case m.hub.store.Floor() > s.at && !s.excused:
 		s.excused = true // the user's log was made anew: nobody knows
 		m.tally.Excused++
+	case s.refiltered: // what is missing of the new categories may be missing of the old ones too
+		s.refiltered = false
 	default:
 		m.errorf("a false gap from %d to %d", s.at, end)
 	}
@@ -315,18 +336,9 @@ func (m *model) gap(s *modelStream, msg *Message) {
 }
 
 func (m *model) retains(f fact) bool {
-	l := m.hub.everyone
-	if f.user != uuid.Nil {
-		l = m.hub.users.lookup(f.user)
-	}
-	if l == nil {
-		return false
-	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	r := l.ringFor(f.ephemeral)
-	i := r.after(f.position-1, r.first.Load(), r.next.Load())
-	return i < r.next.Load() && r.at(i).position == f.position
+	return slices.ContainsFunc(m.hub.store.Entries(eventlog.Key{ID: f.user}), func(h eventlog.Held[*Message]) bool {
+		return h.Position == f.position
+	})
 }
 
 func (m *model) anyFilter() (Filter, categorySet) {
@@ -349,9 +361,9 @@ func (m *model) subscribe() {
 	case n < 7 && len(m.ids) > 0:
 		after = m.ids[len(m.ids)-1-m.rand.IntN(min(len(m.ids), 40))]
 	case n == 7:
-		after = []string{"garbage", uuid.NewString(), newMint().cursor(3).String()}[m.rand.IntN(3)]
+		after = []string{"garbage", uuid.NewString(), newCursorCodec().encode(3).String()}[m.rand.IntN(3)]
 	}
-	head := m.hub.head.Load()
+	head := m.hub.store.Head()
 	where := m.place(user, after, head)
 
 	live := 0
@@ -365,7 +377,7 @@ func (m *model) subscribe() {
 	}
 	sub, err := m.hub.Subscribe(Request{Session: Session{User: user, Allowed: allowed, ID: "s"}, Filter: filter, After: after})
 	full := live >= m.hub.options.StreamsPerUser
-	if full && (!m.hub.options.CloseOldest || after != "") {
+	if full && (m.hub.options.RefuseNewest || !m.hub.parseLastID(after).fresh) {
 		if err != error(ReasonOverloaded) {
 			m.errorf("stream %d of a user: got %v", live+1, err)
 		}
@@ -384,7 +396,9 @@ func (m *model) subscribe() {
 	if where.retained {
 		// All that is retained is new to it; what is not, is in the gap.
 		for _, f := range m.history {
-			s.told[f.position] = !m.retains(f)
+			if f.user == uuid.Nil || f.user == user {
+				s.told[f.position] = !m.retains(f)
+			}
 		}
 	}
 	m.streams = append(m.streams, s)
@@ -401,14 +415,17 @@ func (m *model) place(user uuid.UUID, after string, head position) start {
 	case err != nil:
 		return start{after: head, unknown: true}
 	case id.Version() == 8:
-		p, ours := m.hub.mint.position(id)
-		if ours && p > head {
+		p, _, ours := m.hub.cursors.Load().decode(id)
+		switch {
+		case !ours:
+			return start{unknown: true, retained: true}
+		case p > head:
 			return start{after: head, unknown: true}
 		}
-		return start{after: p, unknown: !ours, retained: !ours}
+		return start{after: p}
 	}
 	for _, f := range m.history {
-		if f.id == id && (f.user == uuid.Nil || f.user == user) && m.retains(f) {
+		if f.id == id && !f.ephemeral && (f.user == uuid.Nil || f.user == user) && m.retains(f) {
 			return start{after: f.position}
 		}
 	}
@@ -422,14 +439,14 @@ func (m *model) setFilter(s *modelStream) {
 	}
 	// It holds from the first wanted thing that has not been taken.
 	m.settle(s)
-	s.filter = set & s.allowed
+	s.filter, s.refiltered = set&s.allowed, true
 	s.asleep = false
 }
 
 // settle moves the model's stream to where Cursor stands, after checking that
 // nothing wanted lies between.
 func (m *model) settle(s *modelStream) {
-	p := s.Subscription.position
+	p := s.reader.Position()
 	if p < s.at {
 		m.errorf("the cursor is at %d although the stream has got %d", p, s.at)
 	}
@@ -446,7 +463,7 @@ func (m *model) cursor(s *modelStream) {
 	m.ids = append(m.ids, cursor)
 	if !s.unknown {
 		m.settle(s)
-	} else if again := m.place(s.user, cursor, m.hub.head.Load()); !again.unknown {
+	} else if again := m.place(s.user, cursor, m.hub.store.Head()); !again.unknown {
 		m.errorf("a client that was not told of an unknown gap yet holds a cursor that is not unknown")
 	}
 }
@@ -456,7 +473,7 @@ func (m *model) revoke() {
 	m.hub.RevokeUser(context.Background(), user)
 	for _, s := range m.streams {
 		if s.user == user && s.over == "" {
-			s.over = ReasonRevoked
+			s.over, s.until, s.draining = ReasonRevoked, m.hub.store.Head(), true
 		}
 	}
 	time.Sleep(time.Nanosecond) // who is authenticated from here on is let in

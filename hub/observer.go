@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +13,8 @@ import (
 
 // An Observer is told what happens in a hub. Every field may be nil. The
 // functions are called in the goroutine in which it happens, concurrently, and
-// never under a lock. They must return quickly, and may call the hub.
+// never under a lock. They must return quickly, and may call the hub. A panic in
+// one is logged as an error and goes no further.
 //
 // Where Ended, Refused or Gap is nil, what an operator must know (slow or
 // abusive clients, streams refused as overloaded, evicted events) is logged to
@@ -30,6 +32,9 @@ type Observer struct {
 	Published func(context.Context, Publication)
 	// Gap reports a gap that a stream was told of.
 	Gap func(Gap)
+	// Backplane reports that the hub does not follow its backplane any more,
+	// or follows it again.
+	Backplane func(BackplaneStatus)
 	// Error reports a failure that no caller could be told of. If it is nil,
 	// the error is logged to Options.Logger.
 	Error func(error)
@@ -40,10 +45,11 @@ type Stream struct {
 	ID         uint64 // unique within the hub
 	User       uuid.UUID
 	SessionID  string
-	Transport  string // as in Request
-	RemoteAddr string // as in Request
-	UserAgent  string // as in Request
-	Filter     Filter // in force, within what the session allows
+	Transport  string   // as in Request
+	RemoteAddr string   // as in Request
+	UserAgent  string   // as in Request
+	Filter     Filter   // in force, within what the session allows
+	Topics     []string // that it follows
 	Started    time.Time
 	Delivered  uint64 // events handed out so far
 	Gaps       uint64 // gaps handed out so far
@@ -96,7 +102,8 @@ func (s *Subscription) info() Stream {
 		Transport:  s.transport,
 		RemoteAddr: s.remoteAddr,
 		UserAgent:  s.userAgent,
-		Filter:     s.hub.decompile(s.hears.Load()),
+		Filter:     s.hub.decompile(s.reader.Filter()),
+		Topics:     s.topics(),
 		Started:    s.hub.began.Add(time.Duration(s.started)),
 		Delivered:  s.delivered,
 		Gaps:       s.gaps,
@@ -104,11 +111,28 @@ func (s *Subscription) info() Stream {
 	}
 }
 
+// guard calls a function of the application. A panic in it is logged and goes no
+// further: the hub's promises must not depend on the observer.
+func (h *Hub) guard(name string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.options.Logger.Error("crier: panic in Observer."+name, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+func (h *Hub) observeSubscribed(s *Subscription) {
+	if f := h.options.Observer.Subscribed; f != nil {
+		h.guard("Subscribed", func() { f(s.info()) })
+	}
+}
+
 // observePublished counts an event and reports it.
 func (h *Hub) observePublished(ctx context.Context, e *event.Event, woken int) {
 	h.counters.published.Add(1)
 	if f := h.options.Observer.Published; f != nil {
-		f(ctx, Publication{Event: e, Woken: woken})
+		h.guard("Published", func() { f(ctx, Publication{Event: e, Woken: woken}) })
 	}
 }
 
@@ -119,27 +143,42 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 			continue
 		}
 		reason := GapEvicted
-		if bytes.Equal(m.own.data, gapData.unknown) {
+		if bytes.Equal(m.control.data, gapData.unknown) {
 			reason = GapUnknown
 		}
 		h.counters.gap(reason)
 		if f := h.options.Observer.Gap; f != nil {
-			f(Gap{Stream: s.info(), Reason: reason})
+			h.guard("Gap", func() { f(Gap{Stream: s.info(), Reason: reason}) })
 		} else if reason == GapEvicted {
-			h.notice("clients were told of a gap: events were evicted before they had read them")
+			h.warn("clients were told of a gap: events were evicted before they had read them")
 		}
 	}
 }
 
-// observeEnd counts and reports the end of a stream.
+// observeEnd counts and reports the end of a stream that holds nothing any more.
 func (h *Hub) observeEnd(s *Subscription) {
 	info := s.info()
 	h.counters.end(info)
+	h.mu.Lock()
+	h.open--
+	h.ending++
+	h.signalDrained()
+	h.mu.Unlock()
 	switch f := h.options.Observer.Ended; {
 	case f != nil:
-		f(info)
+		h.guard("Ended", func() { f(info) })
 	case info.Reason == ReasonSlow || info.Reason == ReasonAbusive:
-		h.notice("streams ended as " + string(info.Reason))
+		h.warn("streams ended as " + string(info.Reason))
+	}
+	h.mu.Lock()
+	h.ending--
+	h.signalDrained()
+	h.mu.Unlock()
+}
+
+func (h *Hub) observeBackplane() {
+	if f := h.options.Observer.Backplane; f != nil {
+		h.guard("Backplane", func() { f(h.cluster.status()) })
 	}
 }
 
@@ -148,8 +187,8 @@ func (h *Hub) observeRefusal(r Request, reason Reason) {
 	h.counters.refuse(reason)
 	switch f := h.options.Observer.Refused; {
 	case f != nil:
-		f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason})
+		h.guard("Refused", func() { f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason}) })
 	case reason == ReasonOverloaded:
-		h.notice("streams were refused as overloaded")
+		h.warn("streams were refused as overloaded")
 	}
 }

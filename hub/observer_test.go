@@ -20,7 +20,7 @@ func TestObserver(t *testing.T) {
 		h.Stats() // would deadlock under any of the hub's locks
 		told = append(told, fmt.Sprintf(format, args...))
 	}
-	h = New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, Observer: &Observer{
+	h = New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, RefuseNewest: true, Observer: &Observer{
 		Subscribed: func(s Stream) { tell("subscribed %s %s", s.SessionID, s.Transport) },
 		Ended:      func(s Stream) { tell("ended %s, %d delivered, %d gaps", string(s.Reason), s.Delivered, s.Gaps) },
 		Refused:    func(r Refusal) { tell("refused %s %s", r.Session.ID, string(r.Reason)) },
@@ -53,10 +53,10 @@ func TestObserver(t *testing.T) {
 
 // Without an observer, the logger hears what an operator must know, and not a
 // line for each client.
-func TestNotices(t *testing.T) {
+func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		h := New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		h := New(&kinds, &Options{UserEvents: 1, StreamsPerUser: 1, RefuseNewest: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		overload := func() {
 			s := subscribed(t, h, alice, "")
 			for range 10 {
@@ -75,7 +75,7 @@ func TestNotices(t *testing.T) {
 		if lines != 3 || strings.Count(log.String(), "level=WARN") != 3 {
 			t.Errorf("%d lines:\n%s", lines, log.String())
 		}
-		time.Sleep(noticeInterval)
+		time.Sleep(warningInterval)
 		log.Reset()
 		overload()
 		if want := `msg="crier: streams were refused as overloaded" count=50`; !strings.Contains(log.String(), want) {

@@ -1,17 +1,20 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // Options set a hub's bounds. The zero value of every field means its default,
 // and nil Options mean all defaults. A negative value is a programming error:
 // New panics.
 type Options struct {
-	// UserEvents is how many events the hub retains for each user, so that a
-	// client can resume. Default 1000.
+	// UserEvents is how many events the hub retains for each user, and for each
+	// topic, so that a client can resume. Default 1000.
 	UserEvents int
 	// BroadcastEvents is how many broadcast events it retains. Default 16,384:
 	// enough for a burst of 10,000 to find everyone still reading.
@@ -19,29 +22,46 @@ type Options struct {
 	// MaxAge is how long an event is retained. Default 1 hour.
 	MaxAge time.Duration
 	// Bytes bounds what the hub retains in all: payloads, frames and the
-	// hub's own overhead, a message that several users share once. An eighth
-	// of it is set apart for ephemeral events, which therefore never push out
-	// retained ones. Default 64 MiB.
+	// hub's own overhead. A message that several users share counts once. An
+	// eighth of it is set apart for ephemeral events and another for
+	// short-lived ones, so that they never evict others. Default 64 MiB.
 	Bytes int64
-	// UserBytes is the same bound for each user. Default 4 MiB. (Broadcasts
-	// may fill half of Bytes.) The newest event always stays.
+	// UserBytes is the same bound for each user, and for each topic. Default 4 MiB, or an eighth of
+	// Bytes if that is less. (Broadcasts may fill half of Bytes.)
 	UserBytes int64
 	// MaxEvent is the largest event, in bytes of its encoded form. Publish
-	// refuses a larger one with an [EventTooLargeError]. Default 1 MiB; it
-	// must fit into UserBytes and into an eighth of Bytes.
+	// refuses a larger one with an [EventTooLargeError]. What such an event
+	// costs, its data and a frame for each transport that the program imports,
+	// must fit into UserBytes and into an eighth of Bytes. Default 1 MiB, or
+	// the most that fits.
 	MaxEvent int
 	// StreamsPerUser bounds the streams that one user may have open. Default 16.
 	StreamsPerUser int
-	// CloseOldest chooses what happens when a user opens one stream too many.
-	// By default the new one is refused as [ReasonOverloaded]. With CloseOldest, the
-	// user's oldest ends as Overloaded in its place, which suits tabs. Only a
-	// stream that starts afresh pushes another out; one that resumes (it has a
-	// last id) is refused, since otherwise streams that push each other out
-	// and reconnect would never come to rest. (A page that begins from a
-	// cursor has one, too: it cannot be told from a tab that comes back.)
-	CloseOldest bool
+	// RefuseNewest chooses what happens when a user opens one stream too many.
+	// By default, the user's oldest stream ends with [ReasonOverloaded], so
+	// that loading a page always works. With RefuseNewest, the new one is
+	// refused. In both cases a stream that resumes (its last id is that of an
+	// event or of an open stream) is refused and ends no other, since streams
+	// that end each other and reconnect would never settle. The cursor of a
+	// page, see [Hub.Cursor], counts as a new stream.
+	RefuseNewest bool
+	// TopicsPerStream bounds the topics that one stream may follow. Default 100.
+	TopicsPerStream int
+	// Authorize decides about topics that a client asks for and that are not in
+	// its Session.Topics: nil allows the topic, any error forbids it. It is
+	// called once for each topic, without a lock, and may look into a database.
+	// Default: they are all forbidden.
+	Authorize func(ctx context.Context, s Session, topic string) error
+	// Presence, if set, publishes who comes to a topic and who leaves it.
+	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
+	// Backplane connects the hub to those of other processes. Use it with
+	// [Open]. Default: the hub is alone, and in memory.
+	Backplane Backplane
+	// CatchUp bounds how long Subscribe waits, with a backplane, for this
+	// process to apply what a client's last id refers to. Default 2 s.
+	CatchUp time.Duration
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
 	// Logger receives what the Observer has no function for and an operator
@@ -71,12 +91,15 @@ func (o *Options) resolved() Options {
 	set(&r.BroadcastEvents, defaultBroadcastEvents, "BroadcastEvents")
 	set(&r.MaxAge, defaultMaxAge, "MaxAge")
 	set(&r.Bytes, defaultBytes, "Bytes")
-	set(&r.UserBytes, min(defaultUserBytes, r.Bytes/ephemeralShare), "UserBytes")
-	set(&r.MaxEvent, int(min(defaultMaxEvent, r.UserBytes, r.Bytes/ephemeralShare)), "MaxEvent")
+	set(&r.UserBytes, min(defaultUserBytes, r.Bytes/8), "UserBytes")
+	most := largestEvent(min(r.UserBytes, r.Bytes/8))
+	set(&r.MaxEvent, min(defaultMaxEvent, most), "MaxEvent")
 	set(&r.StreamsPerUser, defaultStreamsPerUser, "StreamsPerUser")
+	set(&r.TopicsPerStream, 100, "TopicsPerStream")
 	set(&r.Streams, 0, "Streams")
-	if most := min(r.UserBytes, r.Bytes/ephemeralShare); int64(r.MaxEvent) > most {
-		panic(fmt.Sprintf("hub: Options.MaxEvent is %d: more than UserBytes or an eighth of Bytes could hold (%d)", r.MaxEvent, most))
+	set(&r.CatchUp, 2*time.Second, "CatchUp")
+	if r.MaxEvent > most {
+		panic(fmt.Sprintf("hub: Options.MaxEvent is %d; with its frames, UserBytes and an eighth of Bytes hold events of %d bytes at most", r.MaxEvent, most))
 	}
 	if r.Observer == nil {
 		r.Observer = &Observer{}
@@ -85,6 +108,12 @@ func (o *Options) resolved() Options {
 		r.Logger = slog.Default()
 	}
 	return r
+}
+
+// largestEvent returns the size of the largest event that costs no more than
+// bytes.
+func largestEvent(bytes int64) int {
+	return int(max(1, (bytes-messageCost(0, 0)-eventlog.EntryOverhead-eventlog.LogOverhead)/(1+encodings.Load())))
 }
 
 // set replaces zero by the default.

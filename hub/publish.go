@@ -8,142 +8,101 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// Publish sends e to its user: to every stream that the user has open now, and
-// to those that resume from before it while it is retained.
+// Publish sends e to its user: to every stream that the user has open, and to
+// those that resume from before it while it is retained.
 //
-// It never waits for a subscriber. The context is there for a backplane to
-// come; it is not looked at, since to a hub in memory a cancelled request is
-// no reason to lose an event. Errors: [ErrNoUser], [ErrClosed], an
-// [EventTooLargeError], and event.ErrUnknownType for a type that the hub's
-// registry does not have.
+// Publish never waits for a subscriber. A hub without a backplane does not look
+// at ctx: a cancelled request is no reason to lose an event. With a backplane,
+// Publish waits for the engine's acknowledgement, and an event that was not
+// acknowledged was not published, or not for certain: see [ErrUnavailable].
+//
+// Errors: [ErrNoUser], [ErrClosed], an [EventTooLargeError], and
+// event.ErrUnknownType for a type that the hub's registry does not have; with a
+// backplane ErrUnavailable and a [RecordTooLargeError].
 func (h *Hub) Publish(ctx context.Context, e *event.Event) error {
-	users := [1]uuid.UUID{e.User()}
-	return h.publish(ctx, e, users[:])
-}
-
-// PublishTo sends one event to several users, whoever its own user is. It is
-// encoded once for all of them, and a user named twice counts once. Each user
-// gets it at a place of its own in the hub's order, so that a long list never
-// holds up other publishes for long; should the hub be shut down in the middle
-// of one, ErrClosed says that the rest did not get it. Errors are those of
-// Publish; without users it does nothing.
-func (h *Hub) PublishTo(ctx context.Context, e *event.Event, users ...uuid.UUID) error {
-	if len(users) > 1 {
-		users = unique(users)
+	if e.User() == uuid.Nil {
+		return ErrNoUser
 	}
-	return h.publish(ctx, e, users)
+	user := [1]eventlog.Key{{ID: e.User()}}
+	return h.publish(ctx, e, user[:])
 }
 
-// unique returns users in their order without repetitions. It leaves the
-// caller's slice alone.
-func unique(users []uuid.UUID) []uuid.UUID {
-	seen := make(map[uuid.UUID]struct{}, len(users))
-	return slices.DeleteFunc(slices.Clone(users), func(u uuid.UUID) bool {
-		_, again := seen[u]
-		seen[u] = struct{}{}
+// PublishTo sends e to several audiences (users, topics, everyone) and ignores
+// e's own user. It is encoded once for all of them. A stream that belongs to
+// several of the audiences receives it once. Without audiences, PublishTo does
+// nothing.
+//
+// A list of more than 256 users is published in parts, so that it never holds up
+// other publishes for long. If the hub is shut down between two parts, PublishTo
+// returns ErrClosed and the rest do not receive the event. A list with topics
+// must not be longer than 256: [ErrTooManyAudiences]. Other errors are those of
+// Publish and a [TopicError]; then nobody receives the event.
+func (h *Hub) PublishTo(ctx context.Context, e *event.Event, to ...Audience) error {
+	keys := make([]eventlog.Key, 0, len(to))
+	topics := false
+	for _, a := range to {
+		if err := a.check(); err != nil {
+			return err
+		}
+		keys = append(keys, a.key)
+		topics = topics || a.key.Name != "" || a.everyone
+	}
+	if len(keys) > 1 {
+		keys = unique(keys)
+	}
+	if topics && len(keys) > eventlog.AppendAtOnce {
+		return ErrTooManyAudiences
+	}
+	return h.publish(ctx, e, keys)
+}
+
+// ErrTooManyAudiences is returned by PublishTo for a list of more than 256
+// audiences that are not all users. A stream may belong to several of these, and
+// would receive the event more than once if it were published in parts.
+var ErrTooManyAudiences = fmt.Errorf("hub: topics cannot be published to together with more than %d audiences in all: publish to the topics and to the users apart, or to fewer topics", eventlog.AppendAtOnce)
+
+// Broadcast sends e to every stream of the hub and ignores e's own user. Errors
+// are those of Publish, except ErrNoUser.
+func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
+	everyone := [1]eventlog.Key{}
+	return h.publish(ctx, e, everyone[:])
+}
+
+// unique returns keys in their order without repetitions.
+func unique(keys []eventlog.Key) []eventlog.Key {
+	seen := make(map[eventlog.Key]struct{}, len(keys))
+	return slices.DeleteFunc(keys, func(k eventlog.Key) bool {
+		_, again := seen[k]
+		seen[k] = struct{}{}
 		return again
 	})
 }
 
-// usersAtOnce is how many users are served while the lock is held once.
-// (100,000 in one piece held it for 34 ms.)
-const usersAtOnce = 64
-
-func (h *Hub) publish(ctx context.Context, e *event.Event, users []uuid.UUID) error {
-	if slices.Contains(users, uuid.Nil) {
-		return ErrNoUser
-	}
+func (h *Hub) publish(ctx context.Context, e *event.Event, keys []eventlog.Key) error {
 	m, err := h.newEventMessage(e)
 	if err != nil {
 		return err
 	}
+	if h.cluster != nil {
+		if err := h.cluster.publish(ctx, e, keys); err != nil {
+			return err
+		}
+		h.observePublished(ctx, e, 0)
+		return nil
+	}
 	woken := 0
-	for len(users) > 0 { // not slices.Chunk, which would have Publish's one user escape to the heap
-		slice := users[:min(len(users), usersAtOnce)]
-		users = users[len(slice):]
-		n, err := h.publishSlice(m, slice)
+	for len(keys) > 0 { // not slices.Chunk, which would have Publish's one key escape to the heap
+		part := keys[:min(len(keys), eventlog.AppendAtOnce)]
+		keys = keys[len(part):]
+		n, err := h.store.Append(&m.item, part)
 		woken += n
 		if err != nil {
-			return err
+			return ErrClosed
 		}
 	}
 	h.observePublished(ctx, e, woken)
 	return nil
-}
-
-func (h *Hub) publishSlice(m *Message, users []uuid.UUID) (woken int, err error) {
-	var logs [usersAtOnce]*log
-	ephemeral := m.event.Ephemeral()
-	for i, user := range users {
-		if ephemeral {
-			logs[i] = h.users.lookup(user) // nil: nobody listens
-		} else {
-			logs[i] = h.logOf(user)
-			logs[i].newest.Load() // fetches cold memory before the lock, not under it
-		}
-	}
-	h.retentionFor(ephemeral).warm()
-
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return 0, ErrClosed
-	}
-	h.lowerEpoch(millis(m.event.ID()))
-	p := h.head.Load()
-	for i, l := range logs[:len(users)] {
-		if !ephemeral && l.dropped {
-			l = h.logOf(users[i])
-			logs[i] = l
-		}
-		if ephemeral && (l == nil || l.listeners.Load() == 0) {
-			logs[i] = nil
-			continue
-		}
-		p++
-		h.append(l, p, m)
-	}
-	h.head.Store(p)
-	h.mu.Unlock()
-
-	for _, l := range logs[:len(users)] {
-		if l != nil {
-			woken += l.wake(m.category)
-		}
-	}
-	return woken, nil
-}
-
-// Broadcast sends e to every stream of the hub, whoever e's own user is, and
-// to those that resume from before it while it is retained. Else it is as
-// Publish.
-func (h *Hub) Broadcast(ctx context.Context, e *event.Event) error {
-	m, err := h.newEventMessage(e)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return ErrClosed
-	}
-	if m.event.Ephemeral() && h.everyone.listeners.Load() == 0 {
-		h.mu.Unlock()
-		h.observePublished(ctx, e, 0)
-		return nil
-	}
-	h.lowerEpoch(millis(e.ID()))
-	p := h.head.Load() + 1
-	h.append(h.everyone, p, m)
-	h.head.Store(p)
-	h.mu.Unlock()
-
-	h.observePublished(ctx, e, h.index.wake(m.category))
-	return nil
-}
-
-func (h *Hub) unknownType(t event.Type) error {
-	return fmt.Errorf("hub: %w: %q is not in the registry that the hub was made with", event.ErrUnknownType, string(t))
 }

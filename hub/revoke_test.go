@@ -113,7 +113,7 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 		_, err := h.Subscribe(request(alice, "laptop"))
 		result <- err
 	}()
-	for h.users.lookup(alice) == nil {
+	for h.ids.Load() == 0 {
 		runtime.Gosched()
 	}
 	h.RevokeSession(context.Background(), alice, "laptop")
@@ -144,7 +144,7 @@ func TestExpires(t *testing.T) {
 }
 
 func TestStreamLimits(t *testing.T) {
-	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3})
+	h := New(&kinds, &Options{StreamsPerUser: 2, Streams: 3, RefuseNewest: true})
 	a, b := must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2")))
 	if _, err := h.Subscribe(request(alice, "3")); err != error(ReasonOverloaded) {
 		t.Errorf("a user's third: %v", err)
@@ -157,26 +157,40 @@ func TestStreamLimits(t *testing.T) {
 	for _, s := range []*Subscription{a, b, c} {
 		s.Close()
 	}
-	if n := len(h.users.logs); n != 0 {
-		t.Errorf("%d logs for nobody", n)
+	if n := h.store.Usage().Logs; n != 1 {
+		t.Errorf("%d logs for nobody", n-1)
 	}
 }
 
-// Three tabs and a limit of two: the newest tab pushes out the oldest, which
-// comes back with its last id and is refused. So it settles.
-func TestCloseOldestSettles(t *testing.T) {
-	h := New(&kinds, &Options{StreamsPerUser: 2, CloseOldest: true})
-	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(request(alice, "3")))}
+// Three tabs and a limit of two: the newest tab ends the oldest, which comes
+// back with its last id and is refused. So it settles. A page that begins from
+// the cursor that it was rendered with is a new stream, too.
+func TestNewestStreamEndsTheOldest(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 2})
+	third := request(alice, "3")
+	third.After = h.Cursor()
+	tabs := []*Subscription{must(h.Subscribe(request(alice, "1"))), must(h.Subscribe(request(alice, "2"))), must(h.Subscribe(third))}
 	expect(t, taken(t, tabs[0]), ReasonOverloaded.Error())
 	expect(t, taken(t, tabs[1]))
 	again := request(alice, "1")
 	again.After = tabs[0].Cursor()
 	if _, err := h.Subscribe(again); err != error(ReasonOverloaded) {
-		t.Errorf("the oldest tab pushed another one out: %v", err)
+		t.Errorf("the oldest tab ended another one: %v", err)
 	}
 	expect(t, taken(t, tabs[1]))
 	expect(t, taken(t, tabs[2]))
 	for _, s := range tabs {
 		s.Close()
 	}
+}
+
+// With RefuseNewest, it is the new stream that is refused.
+func TestRefuseNewest(t *testing.T) {
+	h := New(&kinds, &Options{StreamsPerUser: 1, RefuseNewest: true})
+	s := must(h.Subscribe(request(alice, "1")))
+	defer s.Close()
+	if _, err := h.Subscribe(request(alice, "2")); err != error(ReasonOverloaded) {
+		t.Errorf("a second stream: %v", err)
+	}
+	expect(t, taken(t, s))
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,14 @@ type Session struct {
 	ID string
 	// Expires is when the stream ends with reason [ReasonExpired]. Zero means never.
 	Expires time.Time
+	// Topics are the topics that this session may follow. A stream follows those
+	// of them that its request names. For topics that are not known beforehand,
+	// see Options.Authorize.
+	Topics []string
+	// Meta is whatever the application wants to see of this session in
+	// [Hub.Presence] and [Hub.Listening], such as a name. The hub does not look
+	// at it.
+	Meta any
 	// Allowed is what this session may hear at all; a client's filter narrows
 	// it and never widens it. Required: the zero value would hear nothing and
 	// is refused, so that nobody forgets it. Use [Everything] for no limit.
@@ -28,6 +37,12 @@ type Request struct {
 	// Filter is what this stream wants to hear, within Session.Allowed.
 	// Required, as Allowed is: [Everything] for all that is allowed.
 	Filter Filter
+	// Topics are what this stream follows besides its user's events and
+	// broadcasts. Each must be one of Session.Topics, or Options.Authorize must
+	// allow it. Nil means none.
+	Topics []string
+	// Context is given to Options.Authorize. Nil means context.Background.
+	Context context.Context
 	// After is the last id that the client has seen: an event's own, or a
 	// cursor. Empty means from now on. It may be anything at all: what cannot
 	// be placed opens the stream with a gap of reason "unknown".

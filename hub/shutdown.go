@@ -3,39 +3,50 @@ package hub
 import (
 	"context"
 	"time"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// Shutdown closes the hub: Publish and Subscribe fail with [ErrClosed] from
-// now on, and every stream ends with reason [ReasonShutdown] after it has been given
-// all that was published. So that not all clients come back at once, the ends
-// are spread: a thousand a second, or as many as it takes to be through after
-// four fifths of the time that ctx leaves. When ctx is over, the streams whose
+// Shutdown closes the hub: Publish and Subscribe fail with [ErrClosed] from now
+// on, and every stream ends with [ReasonShutdown] after it has been given
+// everything that was published. So that clients do not all come back at once,
+// the ends are spread: a thousand a second, or as many as it takes to be done
+// after four fifths of the time that ctx leaves. When ctx is over, streams whose
 // writers still hang are aborted, and Shutdown returns ctx.Err().
 //
-// It returns once the last subscription is closed: then the hub holds no
-// goroutine, timer or connection. It may be called again, and then waits for
-// the same. Subscriptions that run outside this module's transports must be
-// closed by their owners.
+// Shutdown returns once the last subscription is closed: then the hub holds no
+// goroutine, timer or connection. It also waits for calls of Observer.Ended, but
+// no longer than two seconds, so that Ended may call Shutdown. Shutdown may be
+// called again, and then waits for the same. Subscriptions that run outside this
+// module's transports must be closed by their owners.
 func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closed {
 		h.closed = true
-		if h.ageing != nil {
-			h.ageing.Stop()
+		h.store.Close()
+		h.presence.close()
+		if h.cluster != nil {
+			h.cluster.stop()
 		}
-		if h.open == 0 {
-			h.closeDrained()
-		}
+		h.signalDrained()
 	}
 	h.mu.Unlock()
 
+	if h.cluster != nil {
+		select {
+		case <-h.cluster.stopped: // its calls return when their context ends
+		case <-ctx.Done():
+		}
+	}
 	h.endAll(ctx)
 	select {
 	case <-h.drained:
+		wait(h.told, 2*time.Second)
 		return nil
 	case <-ctx.Done():
 	}
-	h.index.each(func(s *Subscription) {
+	h.store.EachReader(func(r *eventlog.Reader[*Message]) {
+		s := r.Owner.(*Subscription)
 		s.mu.Lock()
 		abort := s.abort
 		s.abort = nil
@@ -45,15 +56,20 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 			abort()
 		}
 	})
-	// An aborted writer returns at once; whoever still does not is broken,
-	// and must not hang the application's exit.
-	grace := time.NewTimer(time.Second)
+	// An aborted writer returns at once. One that does not is broken, and must
+	// not hang the application's exit.
+	wait(h.told, time.Second)
+	return ctx.Err()
+}
+
+// wait waits until c is closed, for d at most.
+func wait(c <-chan struct{}, d time.Duration) {
+	grace := time.NewTimer(d)
 	defer grace.Stop()
 	select {
-	case <-h.drained:
+	case <-c:
 	case <-grace.C:
 	}
-	return ctx.Err()
 }
 
 // endsPerSecond is how fast streams are ended while there is time.
@@ -62,7 +78,7 @@ const endsPerSecond = 1000
 // endAll ends all streams, spread over time.
 func (h *Hub) endAll(ctx context.Context) {
 	var all []*Subscription
-	h.index.each(func(s *Subscription) { all = append(all, s) })
+	h.store.EachReader(func(r *eventlog.Reader[*Message]) { all = append(all, r.Owner.(*Subscription)) })
 	spread := time.Duration(len(all)) * time.Second / endsPerSecond
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(spread, time.Until(deadline)*4/5)
@@ -88,11 +104,23 @@ func (h *Hub) endAll(ctx context.Context) {
 	}
 }
 
-// closeDrained says that the last subscription has gone. Under h.mu.
-func (h *Hub) closeDrained() {
+// signalDrained lets Shutdown go on once the hub is closed and nothing is left.
+// The caller holds h.mu.
+func (h *Hub) signalDrained() {
+	if !h.closed || h.open > 0 {
+		return
+	}
+	closeOnce(h.drained)
+	if h.ending == 0 {
+		closeOnce(h.told)
+	}
+}
+
+// closeOnce closes a channel unless it is closed. The caller holds a lock.
+func closeOnce(c chan struct{}) {
 	select {
-	case <-h.drained:
+	case <-c:
 	default:
-		close(h.drained)
+		close(c)
 	}
 }

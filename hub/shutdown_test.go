@@ -61,8 +61,8 @@ func TestShutdownSpreads(t *testing.T) {
 				t.Errorf("%d of %d ended in second %v", n, streams, second)
 			}
 		}
-		if st := h.Stats(); st.Delivered != streams || st.Ended[ReasonShutdown] != streams || len(h.users.logs) != 0 {
-			t.Errorf("%d delivered, %d ended, %d logs", st.Delivered, st.Ended[ReasonShutdown], len(h.users.logs))
+		if st := h.Stats(); st.Delivered != streams || st.Ended[ReasonShutdown] != streams || h.store.Usage().Logs != 1 {
+			t.Errorf("%d delivered, %d ended, %d logs", st.Delivered, st.Ended[ReasonShutdown], h.store.Usage().Logs)
 		}
 		if err := h.Shutdown(ctx); err != nil {
 			t.Errorf("a second shutdown: %v", err)

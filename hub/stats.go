@@ -4,20 +4,25 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // Stats are a hub's numbers at one moment. Counts are since the hub was made.
 type Stats struct {
-	Streams   map[string]int       `json:"streams"`   // open now, by transport
-	Users     int                  `json:"users"`     // who listen now
-	Published uint64               `json:"published"` // events; one to many users counts once
-	Delivered uint64               `json:"delivered"` // events handed out to streams
-	Gaps      map[GapReason]uint64 `json:"gaps"`      // handed out to streams, by reason; every reason is present
-	Ended     map[Reason]uint64    `json:"ended"`     // streams, by reason; every reason is present
-	Refused   map[Reason]uint64    `json:"refused"`   // streams that were not opened, by reason; every reason is present
-	Retained  int                  `json:"retained"`  // entries in all logs
-	Bytes     int64                `json:"bytes"`     // what they cost
-	Behind    uint64               `json:"behind"`    // publishes that the furthest stream has yet to look at; 0 if all sleep
+	Streams   map[string]int       `json:"streams"`             // open now, by transport
+	Users     int                  `json:"users"`               // who listen now
+	Published uint64               `json:"published"`           // events; one to many users counts once
+	Delivered uint64               `json:"delivered"`           // events handed out to streams
+	Gaps      map[GapReason]uint64 `json:"gaps"`                // handed out to streams, by reason; every reason is present
+	Ended     map[Reason]uint64    `json:"ended"`               // streams, by reason; every reason is present
+	Refused   map[Reason]uint64    `json:"refused"`             // streams that were not opened, by reason; every reason is present
+	Retained  int                  `json:"retained"`            // entries in all logs
+	Bytes     int64                `json:"bytes"`               // what they cost
+	Backplane *BackplaneStatus     `json:"backplane,omitempty"` // nil without one
+	Behind    uint64               `json:"behind"`              // publishes that the furthest stream has yet to look at; 0 if all sleep
 }
 
 // counters are what Stats cannot derive from the hub's present state.
@@ -71,23 +76,25 @@ func (h *Hub) Stats() Stats {
 	st.Gaps = maps.Clone(h.counters.gaps)
 	h.counters.mu.Unlock()
 
-	h.mu.Lock()
-	st.Retained = h.retained.count + h.ephemeral.count
-	st.Bytes = h.retained.bytes + h.ephemeral.bytes
-	h.mu.Unlock()
-
-	head := h.head.Load()
-	logs := map[*log]struct{}{}
-	h.index.each(func(s *Subscription) {
+	usage := h.store.Usage()
+	st.Retained, st.Bytes = usage.Entries, usage.Bytes
+	head := h.store.Head()
+	users := map[uuid.UUID]struct{}{}
+	h.store.EachReader(func(r *eventlog.Reader[*Message]) {
+		s := r.Owner.(*Subscription)
 		st.Streams[s.transport]++
-		logs[s.log] = struct{}{}
+		users[s.session.User] = struct{}{}
 		s.mu.Lock()
 		st.Delivered += s.delivered
-		if !s.asleep.Load() && s.position < head {
-			st.Behind = max(st.Behind, head-s.position)
+		if p := r.Position(); !r.Asleep() && p < head {
+			st.Behind = max(st.Behind, head-p)
 		}
 		s.mu.Unlock()
 	})
-	st.Users = len(logs)
+	st.Users = len(users)
+	if h.cluster != nil {
+		status := h.cluster.status()
+		st.Backplane = &status
+	}
 	return st
 }

@@ -1,18 +1,26 @@
 package hub
 
 import (
+	"context"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrHearsNothing]; and a [Reason] where the stream is
-// refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or [ReasonUnavailable] for a request
-// that was authenticated more than a minute ago.
+// [UnknownCategoryError]; [ErrHearsNothing]; [ErrForbiddenTopic], a [TopicError]
+// or a [TooManyTopicsError]; and a [Reason] if the stream is
+// refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
+// [ReasonUnavailable] for a request that was authenticated more than a minute
+// ago. With a backplane, a stream is also refused as unavailable while a hub that
+// was just opened catches up, and if the backplane is unavailable and Request.After
+// is an id that this process does not know: another may have published it.
 //
-// A subscription that begins with Request.After stands where that id does; one
-// that can't be placed begins with a gap, see [TypeGap].
+// A subscription with a Request.After resumes behind that id. If the id cannot
+// be resolved to a position, the subscription begins with a gap; see [TypeGap].
 func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 	s, err := h.subscribe(r)
 	if err != nil {
@@ -21,9 +29,8 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 		}
 		return nil, err
 	}
-	if f := h.options.Observer.Subscribed; f != nil {
-		f(s.info())
-	}
+	h.presence.update(s)
+	h.observeSubscribed(s)
 	return s, nil
 }
 
@@ -35,12 +42,20 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	if err != nil {
 		return nil, err
 	}
-	hears, err := h.compile(r.Filter)
+	filter, err := h.compile(r.Filter)
 	if err != nil {
 		return nil, err
 	}
 	if r.Session.Allowed.isZero() || r.Filter.isZero() {
 		return nil, ErrHearsNothing
+	}
+	ctx := r.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	topics, err := h.authorize(ctx, r.Session, nil, r.Topics)
+	if err != nil {
+		return nil, err
 	}
 	now := time.Now()
 	if r.Authenticated.IsZero() {
@@ -52,76 +67,104 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 	s := &Subscription{
 		hub:        h,
+		id:         h.ids.Add(1),
 		session:    r.Session,
-		id:         h.streams.Add(1),
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
 		userAgent:  r.UserAgent,
 		started:    h.now(),
 		allowed:    allowed,
-		notify:     r.Notify,
+		until:      math.MaxUint64,
 	}
-	if s.notify == nil {
-		s.ready = make(chan struct{}, 1)
+	s.reader.Init(r.Notify)
+	s.reader.Owner = s
+	s.reader.SetFilter(filter & allowed)
+	s.topical = len(topics) > 0
+	if h.cluster != nil {
+		select {
+		case <-h.cluster.ready:
+		default:
+			return nil, ReasonUnavailable
+		}
 	}
-	s.hears.Store(hears & allowed)
-	if err := h.admit(s, r.After); err != nil {
+	if err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {
 		return nil, err
 	}
-	// Only now can a revocation find s; one that came before is on record.
+	// From here on a revocation finds s; one that came before is on record.
 	if reason := h.revocations.check(r.Session, r.Authenticated, now); reason != "" {
 		s.End(reason)
-		h.release(s)
+		s.reader.Close()
 		h.leave()
 		return nil, reason
+	}
+	for _, topic := range topics {
+		if h.revocations.since(r.Authenticated, now, revocation{user: r.Session.User, topic: topic}) {
+			s.End(ReasonGone)
+			s.reader.Close()
+			h.leave()
+			return nil, ErrForbiddenTopic
+		}
 	}
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
 		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.End(ReasonExpired) })
+			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
 		}
 		s.mu.Unlock()
 	}
 	return s, nil
 }
 
-// admit registers s and sets where it starts. From here on no ephemeral event
-// passes it by, which is why the head is read under the same lock.
-func (h *Hub) admit(s *Subscription, after string) error {
-	l := h.logOf(s.session.User)
+// admit registers s and sets where it starts. No event that is published from
+// here on passes it by.
+func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics []string) error {
+	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
 		return ErrClosed
 	}
-	if l.dropped {
-		l = h.logOf(s.session.User)
-	}
-	oldest, err := h.room(l, after)
+	oldest, err := h.checkLimits(user, after.fresh)
 	if err != nil {
-		h.dropIfUnused(l)
 		h.mu.Unlock()
 		return err
 	}
-	s.log = l
 	h.open++
-	l.attach(s)
-	h.everyone.listeners.Add(1)
-	h.index.add(s)
-	head := h.head.Load()
-	lostUser, lostEveryone := l.retained.lost.Load(), h.everyone.retained.lost.Load()
+	keys := append(make([]eventlog.Key, 0, 8), user, eventlog.Key{})
+	for _, topic := range topics {
+		keys = append(keys, eventlog.Key{Name: topic})
+	}
+	head := h.store.Open(&s.reader, keys...)
+	if h.cluster != nil {
+		head = max(head, h.cluster.end.Load())
+	}
 	h.mu.Unlock()
 
-	st := h.place(after, l, head)
-	s.mu.Lock() // a shutdown may have found s already
-	s.position, s.from = st.after, [4]position{1: head, 3: head}
-	if st.retained {
-		// What the logs had lost before is covered by the gap of the unknown id.
-		s.position = min(lostUser, lostEveryone)
-		s.from[0], s.from[2] = lostUser, lostEveryone
+	at := h.resolve(after, &s.reader, head)
+	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
+		// The id may be of something that this process has yet to apply.
+		end, caughtUp, err := h.cluster.catchUp(ctx)
+		switch {
+		case err != nil:
+			s.End(ReasonUnavailable)
+			s.reader.Close()
+			h.leave()
+			return ReasonUnavailable
+		case caughtUp:
+			at = h.resolve(after, &s.reader, max(h.store.Head(), h.cluster.end.Load()))
+		default:
+			// The client may have seen anything up to the end.
+			at = start{after: max(head, end), unknown: true}
+		}
 	}
-	if s.start = st; st.unknown {
-		s.pending = append(s.pending, s.newGap(s.position, gapData.unknown))
+	s.mu.Lock() // a shutdown may have found s already
+	if at.retained {
+		s.reader.StartAtOldest()
+	} else {
+		s.reader.Start(at.after)
+	}
+	if s.start = at; at.unknown {
+		s.pending = append(s.pending, newControlMessage(h.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
 	s.mu.Unlock()
 	if oldest != nil {
@@ -130,59 +173,34 @@ func (h *Hub) admit(s *Subscription, after string) error {
 	return nil
 }
 
-// room decides whether one more stream may open, and which other has to go for
-// it, if any. Under h.mu.
-func (h *Hub) room(l *log, after string) (oldest *Subscription, err error) {
-	if most := h.options.Streams; most > 0 && h.index.count.Load() >= int64(most) {
+// checkLimits decides whether one more stream may open, and which other one has
+// to end for it, if any. The caller holds h.mu.
+func (h *Hub) checkLimits(user eventlog.Key, fresh bool) (oldest *Subscription, err error) {
+	if most := h.options.Streams; most > 0 && h.open >= most {
 		return nil, ReasonOverloaded
 	}
 	streams := 0
-	for _, s := range l.all() {
-		if s.live() {
-			if streams++; oldest == nil {
+	h.store.EachReaderOf(user, func(r *eventlog.Reader[*Message]) {
+		if s := r.Owner.(*Subscription); s.live() {
+			if streams++; oldest == nil || s.id < oldest.id {
 				oldest = s
 			}
 		}
-	}
+	})
 	switch {
 	case streams < h.options.StreamsPerUser:
 		return nil, nil
-	case h.options.CloseOldest && after == "":
+	case fresh && !h.options.RefuseNewest:
 		return oldest, nil
 	}
 	return nil, ReasonOverloaded
 }
 
-// live reports whether s has not ended.
-func (s *Subscription) live() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.over == ""
-}
-
-// detach takes a closed subscription out of the hub and reports its end.
-func (h *Hub) detach(s *Subscription) {
-	h.release(s)
-	h.observeEnd(s)
-	h.leave()
-}
-
-// release undoes admit, but for leave.
-func (h *Hub) release(s *Subscription) {
-	h.index.remove(s)
-	h.everyone.listeners.Add(-1)
-	s.log.detach(s)
-	h.mu.Lock()
-	h.dropIfUnused(s.log)
-	h.mu.Unlock()
-}
-
-// leave is the last that a subscription does: Shutdown may return then.
+// leave counts a subscription that holds nothing any more. Shutdown may return
+// after the last.
 func (h *Hub) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open--
-	if h.closed && h.open == 0 {
-		h.closeDrained()
-	}
+	h.signalDrained()
 }

@@ -3,10 +3,10 @@ package hub
 import (
 	"encoding/json"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // A Subscription is one reader of a user's events: a filter and a position in
@@ -14,38 +14,23 @@ import (
 //
 // One goroutine at a time may call Take; all other methods are safe for
 // concurrent use. Close it, or the hub keeps it for ever.
-//
-// The fields stand in the order in which they are used, since a hub's sleepers
-// are cold memory: what a publisher touches to wake one, what the reader then
-// touches, and the rest.
 type Subscription struct {
-	// hears is the filter in force. Publishers look at it to see whom to wake.
-	hears atomic.Uint64
-	// asleep is set before the head is looked at for the last time, and cleared
-	// by whoever wakes the subscription: that one, and nobody else, signals.
-	asleep atomic.Bool
-	// poked is set by a Wake that found the subscription awake.
-	poked atomic.Bool
-	// listed is false if it must put itself into the index before it sleeps.
-	listed atomic.Bool
-	slot   uint32        // in the hub's index
-	notify func()        // Request.Notify
-	ready  chan struct{} // nil if notify is set
+	reader eventlog.Reader[*Message] // first, because an append touches it
+	hub    *Hub
 
-	hub *Hub
-	log *log // the user's
-
-	mu        sync.Mutex
-	draining  bool        // it ends when everything has been taken
-	closed    bool        // Close has been called
-	position  position    // everything up to here has been taken
-	from      [4]position // and of each source, what lies behind this is wanted
-	over      Reason      // why it ended, once it has
-	pending   []*Message  // of the hub's own, to be taken first
+	mu        sync.Mutex // guards the reader, too
+	draining  bool       // it ends when everything up to until has been taken
+	closed    bool       // Close has been called
+	until     position   // nothing behind this is taken
+	over      Reason     // why it ended, once it has
+	pending   []*Message // control messages, to be taken first
 	delivered uint64
 	gaps      uint64
-	start     start // where it began, until a gap of an unknown id has been taken; else zero
+	topical   bool     // it follows topics, or has done so: TypeFilter names them
+	removed   []string // topics that Leave has taken
+	start     start    // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
+	onEnd     func()
 	expiry    *time.Timer
 
 	id         uint64
@@ -60,12 +45,12 @@ type Subscription struct {
 // batchBytes bounds what one Take returns, unless a single message is larger.
 const batchBytes = 64 << 10
 
-// Take returns what is new: events and the hub's own messages, in the hub's
-// order, at most 64 KiB or one message. It appends to buf[:0], so that a
-// buffer can be used again. It never blocks.
+// Take returns what is new: events and control messages, in the hub's order, at
+// most 64 KiB or one message. It appends to buf[:0], so that a buffer can be
+// used again. It never blocks.
 //
 // An empty result without an error means that there is nothing and that the
-// subscription now sleeps: the next thing to happen signals Ready, or calls
+// subscription now sleeps: whatever happens next signals Ready, or calls
 // Request.Notify, exactly once. An error is the [Reason] for which the
 // subscription has ended; nothing follows it.
 func (s *Subscription) Take(buf []*Message) ([]*Message, error) {
@@ -85,30 +70,27 @@ func (s *Subscription) Take(buf []*Message) ([]*Message, error) {
 	return batch, err
 }
 
-// takeOne is Take where at most one event is new, as it is for whoever was
-// asleep: it returns that, or nil once the subscription sleeps. It reports
-// whether that was so. It is short because a sleeper's memory is cold, its stack
-// included: through takeBatch a delivery cost a fifth more. Under s.mu.
+// takeOne is Take where at most one event is new, as after a sleep: it returns
+// the event, or nil once the subscription sleeps. It reports false if that does
+// not apply. It is short because a sleeper's memory is cold, its stack included:
+// through takeBatch a delivery cost a fifth more. The caller holds s.mu.
 func (s *Subscription) takeOne() (m *Message, ok bool) {
-	if s.asleep.Load() { // nobody has woken it
-		s.asleep.Store(false)
-	}
+	s.reader.Rouse()
 	if s.over != "" || s.pending != nil {
 		return nil, false
 	}
-	head := s.hub.head.Load()
-	if head != s.position {
-		e := s.latest(head)
-		if e == nil {
+	head := s.hub.store.Head()
+	if head != s.reader.Position() {
+		m, wanted, ok := s.reader.Single(head)
+		if !ok {
 			return nil, false
 		}
-		s.position = head
-		if s.hears.Load()&(1<<e.message.category) != 0 {
+		if wanted {
 			s.delivered++
-			return e.message, true
+			return m, true
 		}
 	}
-	return nil, s.sleep(head)
+	return nil, s.reader.Sleep(head)
 }
 
 func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, err error) {
@@ -122,8 +104,8 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 			buf = append(buf, s.pending...)
 			s.pending, s.start = nil, start{}
 		}
-		head := s.hub.head.Load()
-		batch, more := s.read(buf, head, batchBytes)
+		head := min(s.hub.store.Head(), s.until)
+		batch, more := s.reader.Read(buf, head, batchBytes)
 		switch {
 		case len(batch) > 0:
 			return batch, s.count(batch), nil
@@ -133,64 +115,26 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 			s.draining = false // told: no later reason takes its place
 			return nil, 0, s.over
 		}
-		if s.sleep(head) {
+		if s.reader.Sleep(head) {
 			return batch, 0, nil
 		}
 	}
 }
 
-// sleep puts the subscription to sleep, or reports false if there is something
-// to read after all. Under s.mu.
-func (s *Subscription) sleep(head position) bool {
-	s.asleep.Store(true)
-	s.hub.index.list(s)
-	if s.poked.Load() && s.poked.Swap(false) && s.asleep.CompareAndSwap(true, false) {
-		s.signal()
-		return true
+// count counts what a batch has of events and of gaps. The caller holds s.mu.
+func (s *Subscription) count(batch []*Message) (gaps int) {
+	for _, m := range batch {
+		switch m.Type() {
+		case TypeGap:
+			gaps++
+		case TypeFilter:
+		default:
+			s.delivered++
+		}
 	}
-	if s.hub.head.Load() == head || !s.behind(head) {
-		return true
-	}
-	// Something came in while we lay down. If its publisher has seen us lying,
-	// the signal is on its way and the next Take will read it.
-	return !s.asleep.CompareAndSwap(true, false)
+	s.gaps += uint64(gaps)
+	return gaps
 }
-
-// wakeUp signals a sleeping subscription, and reports whether it slept.
-func (s *Subscription) wakeUp() bool {
-	if s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {
-		s.signal()
-		return true
-	}
-	return false
-}
-
-func (s *Subscription) signal() {
-	if s.notify != nil {
-		s.notify()
-		return
-	}
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
-}
-
-// Wake signals Ready although nothing has been published: whoever runs a
-// stream has one thing to wait on, and lets its own timers come through it. A
-// Wake while the subscription is awake makes its next sleep end at once.
-func (s *Subscription) Wake() {
-	if s.wakeUp() {
-		return
-	}
-	s.poked.Store(true)
-	s.wakeUp()
-}
-
-// Ready returns the channel that is signalled when a sleeping subscription has
-// something to take. A signal may come without a reason. It is nil if the
-// request had a Notify.
-func (s *Subscription) Ready() <-chan struct{} { return s.ready }
 
 // Cursor returns the position up to which everything has been taken, as a
 // client may present it to resume. It moves past what is not for this
@@ -200,20 +144,21 @@ func (s *Subscription) Cursor() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.start.unknown {
-		return s.hub.mint.nowhere(s.start).String()
+		return s.hub.cursors.Load().unknownCursor(s.start).String()
 	}
 	if s.pending == nil && s.over == "" {
 		s.skip()
 	}
-	return s.hub.mint.cursor(s.position).String()
+	return s.hub.cursors.Load().encode(s.reader.Position()).String()
 }
 
-// skip moves the position up to the next thing to be taken. Under s.mu.
+// skip moves the position up to the next thing to be taken. The caller holds
+// s.mu.
 func (s *Subscription) skip() {
-	head := s.hub.head.Load()
+	head := s.hub.store.Head()
 	for {
-		before := s.position
-		if s.read(nil, head, 0); s.position == before {
+		before := s.reader.Position()
+		if s.reader.Read(nil, head, 0); s.reader.Position() == before {
 			return
 		}
 	}
@@ -222,78 +167,88 @@ func (s *Subscription) skip() {
 // Session returns the session that the subscription was opened with.
 func (s *Subscription) Session() Session { return s.session }
 
-// SetFilter changes what the subscription hears, within what its session
-// allows. It holds for everything that has not been taken yet, and the next
-// Take begins with a message of [TypeFilter] that names the categories now
-// heard; of several changes between two Takes, with one for the last. An
-// unknown category is an [UnknownCategoryError], and nothing changes.
+// SetFilter changes what the subscription receives, within what its session
+// allows. The filter applies to everything that has not been taken yet. The next
+// Take begins with a message of [TypeFilter] that names the categories now in
+// force; after several changes between two Takes, there is one message, for the
+// last. An unknown category is an [UnknownCategoryError], and nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {
 		return err
 	}
 	set &= s.allowed
-	data, err := json.Marshal(struct {
-		Categories []event.Category `json:"categories"`
-	}{s.hub.kinds.names(set)})
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
 	s.skip() // what was unwanted until now stays so
-	s.hears.Store(set)
-	if n := len(s.pending); n > 0 && s.pending[n-1].own.typ == TypeFilter {
-		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
-	}
-	s.pending = append(s.pending, newOwnMessage(s.hub.mint.cursor(s.position), TypeFilter, data))
+	s.reader.SetFilter(set)
+	s.announceFilter()
 	s.mu.Unlock()
-	s.Wake()
+	s.reader.Wake()
 	return nil
 }
 
-// count adds a batch to the numbers, and returns how many gaps are in it.
-// Under s.mu.
-func (s *Subscription) count(batch []*Message) (gaps int) {
-	for _, m := range batch {
-		switch {
-		case m.event != nil:
-			s.delivered++
-		case m.own.typ == TypeGap:
-			gaps++
-		}
+// announceFilter lets the next Take begin with what is now in force. The caller
+// holds s.mu.
+func (s *Subscription) announceFilter() {
+	inForce := struct {
+		Categories []event.Category `json:"categories"`
+		Topics     *[]string        `json:"topics,omitempty"`
+	}{Categories: s.hub.kinds.names(s.reader.Filter())}
+	if s.topical {
+		topics := s.topics()
+		inForce.Topics = &topics
 	}
-	s.gaps += uint64(gaps)
-	return gaps
+	data, err := json.Marshal(inForce)
+	if err != nil { // names are valid UTF-8
+		panic(err)
+	}
+	if n := len(s.pending); n > 0 && s.pending[n-1].control.typ == TypeFilter {
+		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
+	}
+	s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeFilter, data))
 }
 
-// End ends the subscription: Take returns the reason, at once, and what has
-// not been taken is left. The first reason stands. It is for who runs a
-// stream; RevokeUser and Shutdown call it themselves.
-func (s *Subscription) End(reason Reason) { s.end(reason, false) }
-
-func (s *Subscription) end(reason Reason, drain bool) {
+// live reports whether s has not ended.
+func (s *Subscription) live() bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over == ""
+}
+
+// end ends the subscription. If drain is set, everything that was published
+// until now can still be taken.
+func (s *Subscription) end(reason Reason, drain bool) {
+	s.finish(reason, drain, s.hub.store.Head())
+}
+
+// endAt ends the subscription. Everything that was published up to a position can
+// still be taken; zero means until now.
+func (s *Subscription) endAt(reason Reason, at position) {
+	if at == 0 {
+		at = s.hub.store.Head()
+	}
+	s.finish(reason, true, at)
+}
+
+func (s *Subscription) finish(reason Reason, drain bool, until position) {
+	s.mu.Lock()
+	var onEnd func()
 	switch {
 	case s.over == "":
-		s.over, s.draining = reason, drain
+		s.over, s.draining, s.until = reason, drain, until
+		onEnd = s.onEnd
 	case s.draining && !drain: // more urgent than a shutdown
 		s.over, s.draining = reason, false
 	}
 	s.mu.Unlock()
-	s.Wake()
+	if onEnd != nil {
+		onEnd()
+	}
+	s.reader.Wake()
 }
 
-// OnAbort sets what unblocks a write to this stream's client. Shutdown calls
-// it, at most once and from any goroutine, for streams that have not ended by
-// the time its context is over.
-func (s *Subscription) OnAbort(f func()) {
-	s.mu.Lock()
-	s.abort = f
-	s.mu.Unlock()
-}
-
-// Close releases the subscription; its reason is [ReasonGone] if it has not ended
-// otherwise. It closes nothing else, and may be called again.
+// Close releases the subscription; its reason is [ReasonGone] if it has not
+// ended otherwise. It closes nothing else, and may be called again.
 func (s *Subscription) Close() {
 	s.mu.Lock()
 	if s.closed {
@@ -301,13 +256,19 @@ func (s *Subscription) Close() {
 		return
 	}
 	s.closed = true
+	var onEnd func()
 	if s.over == "" {
-		s.over = ReasonGone
+		s.over, onEnd = ReasonGone, s.onEnd
 	}
 	s.draining = false
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
 	s.mu.Unlock()
-	s.hub.detach(s)
+	if onEnd != nil {
+		onEnd()
+	}
+	s.hub.presence.update(s)
+	s.reader.Close()
+	s.hub.observeEnd(s)
 }

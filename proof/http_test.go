@@ -101,7 +101,9 @@ func tryHTTP2(t *testing.T, useTLS bool) {
 	var fence hubtest.Fence
 	var mu sync.Mutex
 	var ended []hub.Reason
-	h := hub.New(&kinds, &hub.Options{Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
+	// All that is published to the stalled stream is retained, so that it has
+	// more to write than its HTTP/2 window takes and ends as slow.
+	h := hub.New(&kinds, &hub.Options{Bytes: 256 << 20, UserBytes: 32 << 20, Observer: fence.Observe(&hub.Observer{Ended: func(s hub.Stream) {
 		mu.Lock()
 		defer mu.Unlock()
 		ended = append(ended, s.Reason)

@@ -32,8 +32,12 @@ func (l lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stream.Serve(r.Context(), &lineConn{w, http.NewResponseController(w), l.Options().WriteTimeout})
 }
 
-// lineEncoding makes a message's line once, for all streams.
+// lineEncoding makes a message's line once, for all streams. An ephemeral event
+// has no id, since no client can resume from it.
 var lineEncoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
+	if e := m.Event(); e != nil && e.Ephemeral() {
+		return fmt.Appendf(dst, `{"event":%q,"data":%s}`+"\n", e.Type(), e.Data())
+	}
 	return fmt.Appendf(dst, `{"id":%q,"event":%q,"data":%s}`+"\n", m.ID(), m.Type(), m.Data())
 })
 

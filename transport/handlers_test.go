@@ -68,6 +68,11 @@ func opened(r *http.Response) bool {
 	return r.StatusCode == http.StatusOK || r.StatusCode == http.StatusSwitchingProtocols
 }
 
+// comeBackLater reports whether a response refuses for the time being.
+func comeBackLater(r *http.Response) bool {
+	return r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != ""
+}
+
 // errorOf returns the text of a {"error":"..."} body, having checked what is
 // around it.
 func errorOf(t *testing.T, r *http.Response) string {

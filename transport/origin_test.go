@@ -3,6 +3,8 @@ package transport_test
 import (
 	"bufio"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -37,12 +39,18 @@ func TestOrigin(t *testing.T) {
 		"cross-site, no Origin":     {[]string{"Sec-Fetch-Site", "cross-site"}, no},
 		"same-site, no Origin":      {[]string{"Sec-Fetch-Site", "same-site"}, no},
 		"cross-site, forged Origin": {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://app.example.com"}, no},
+		"http's port in Host":       {[]string{"Host", "app.example.com:80", "Origin", "http://app.example.com"}, yes},
+		"https's port in Host":      {[]string{"Host", "app.example.com:443", "Origin", "https://app.example.com"}, yes},
+		"the other's port in Host":  {[]string{"Host", "app.example.com:80", "Origin", "https://app.example.com"}, no},
+		"two Origins":               {[]string{"Origin", "https://app.example.com", "Origin", "https://evil.example.net"}, no},
+		"two Origins, one a friend": {[]string{"Origin", "https://friend.example.org", "Origin", "https://evil.example.net"}, no},
+		"friend, in capitals":       {[]string{"Origin", "https://FRIEND.example.org"}, byOption},
 		"friend":                    {[]string{"Origin", "https://friend.example.org"}, byOption},
 		"friend, cross-site":        {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://friend.example.org"}, byOption},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
-				friends := &transport.Options{AllowedOrigins: []string{"https://other.example.org", "https://friend.example.org"}}
+				friends := &transport.Options{AllowedOrigins: []string{"https://other.example.org", "HTTPS://Friend.Example.Org:443"}}
 				for _, o := range []*transport.Options{{}, friends} {
 					before := f.Subscribed()
 					want := c.allowed == yes || c.allowed == byOption && o == friends
@@ -62,6 +70,30 @@ func TestOrigin(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A refused origin is logged with what was compared and with what would allow
+// it, on every transport alike, and not more than once a minute.
+func TestRefusedOriginIsLogged(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		r := fixture.Request("/", "Origin", "http://localhost:5173")
+		if resp := ask(r, nil); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("got %s, want 403", resp.Status)
+		}
+		for _, want := range []string{"http://localhost:5173", "app.example.com", "AllowedOrigins", "level=WARN"} {
+			if log := f.Log.String(); !strings.Contains(log, want) {
+				t.Errorf("the log does not say %q: %s", want, log)
+			}
+		}
+	})
+	f := fixture.New(t, nil)
+	a := transport.NewAcceptor(f.Hub, f.Auth, "test", &transport.Options{Logger: f.Logger()})
+	for range 1000 {
+		a.Check(httptest.NewRecorder(), fixture.Request("/", "Origin", "https://"+strings.Repeat("x", 10_000)))
+	}
+	if log := f.Log.String(); strings.Count(log, "\n") != 1 || len(log) > 2000 {
+		t.Errorf("1000 refusals were logged in %d lines of %d bytes", strings.Count(log, "\n"), len(log))
 	}
 }
 

@@ -85,6 +85,11 @@ func TestShutdown(t *testing.T) {
 		synctest.Wait()
 		for _, path := range paths {
 			_, r := d.open(path)
+			if path == "/ws" {
+				awaits(t, r, "503 Service Unavailable")
+				awaits(t, r, "come back later: shutdown")
+				continue
+			}
 			awaits(t, r, `"shutdown"`)
 		}
 		for _, r := range streams {
@@ -133,7 +138,7 @@ func TestShutdownStalled(t *testing.T) {
 }
 
 // What else hangs in the server is closed hard when the time is over.
-func TestShutdownHangingRequest(t *testing.T) {
+func TestShutdownClosesHangingRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		server := memnet.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
@@ -148,6 +153,45 @@ func TestShutdownHangingRequest(t *testing.T) {
 		conn.SetReadDeadline(time.Now().Add(time.Second))
 		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("the connection is still open: %v", err)
+		}
+	})
+}
+
+// A client that announces a body and does not send it gets its stream at once,
+// or its refusal, and holds up no shutdown; one that hangs up is noticed.
+func TestUnsentBodyDelaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t, transport.Options{})
+		for _, path := range []string{"/sse", "/sselean"} {
+			for _, body := range []string{"Content-Length: 500\r\n\r\n", "Content-Length: 500\r\n\r\nfour", "Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"} {
+				for _, hangUp := range []bool{true, false} {
+					conn := d.server.Dial()
+					conn.Write([]byte("GET " + path + " HTTP/1.1\r\nHost: app.example.com\r\n" + body))
+					awaits(t, bufio.NewReader(conn), "stream.cursor")
+					if hangUp {
+						before := d.Ended(hub.ReasonGone)
+						conn.Close()
+						synctest.Wait()
+						if d.Ended(hub.ReasonGone) != before+1 {
+							t.Errorf("%s, %q: the client hung up, and its stream is still open", path, body)
+						}
+					}
+				}
+			}
+		}
+		for _, request := range []string{"GET /ws", "GET /sse?categories=x", "POST /sse"} {
+			conn := d.server.Dial()
+			conn.Write([]byte(request + " HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 500\r\n\r\n"))
+			awaits(t, bufio.NewReader(conn), `{"error":`)
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := transport.Shutdown(ctx, d.server.HTTP, d.Hub); err != nil {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("took %v", took)
 		}
 	})
 }

@@ -3,7 +3,10 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,44 +15,68 @@ import (
 )
 
 // A Stream is one open connection: a subscription, the Conn that it is written
-// to, and the loop between them. The loop has one thing to wait for, its
-// subscription's wake-up; cancellation, expiry, revocation and the heartbeat
-// all come through it.
+// to, and the write loop between them. The loop waits for one thing only, the
+// subscription's wake-up: cancellation, expiry, revocation and heartbeats wake
+// the subscription, too.
 //
-// There are two ways to run it. [Stream.Serve] does so in the caller's
-// goroutine until the stream is over. [Stream.Start] takes a goroutine only
-// while there is something to write, so that an idle connection has none.
+// [Stream.Serve] runs the loop in the caller's goroutine until the stream is
+// over. [Stream.Start] runs it in a goroutine that exists only while there is
+// something to write, so an idle connection needs none.
 type Stream struct {
 	options *Options
 	sub     *hub.Subscription
 	refused hub.Reason // why there is no subscription
+	resumes bool
 	conn    Conn
-	loop    func()        // set by Start: runs in a goroutine of its own when there is work
-	ready   chan struct{} // set by Serve
-	recheck *recheck      // nil: the authenticator is not asked again
+	loop    func()        // set by Start: runs the write loop
+	ready   chan struct{} // set by Serve: signalled by wake
+	recheck *recheck      // nil without Options.Recheck
 
-	due   atomic.Bool // a heartbeat is
-	gone  atomic.Bool // Serve's context is over
-	wrote bool        // since the last heartbeat; the loop's own
+	beatDue   atomic.Bool // set by the heartbeat's timer
+	canceled  atomic.Bool // Serve's context is over
+	lastWrite time.Time   // when something was last written; belongs to the write loop
 
 	mu     sync.Mutex
 	closed bool
 	beat   *time.Timer
 }
 
-// NewStream returns a stream for a subscription whose Notify is not set, for
-// transports that do not begin with an HTTP request. Only Serve can run it.
+// NewStream returns a stream for a subscription, for transports that do not begin
+// with an HTTP request. The subscription's request must not have had a Notify.
+// Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	return &Stream{options: o.WithDefaults(), sub: sub}
 }
 
-// Subscription returns what the stream reads from, to change its filter. It is
-// nil if the stream was refused.
+// RefuseWithStatus reports whether the stream was refused, and if so answers the
+// request: with 503 and Retry-After, or with 401 if the session has expired or
+// was revoked in the meantime. Then Serve and Start must not be called. It is for
+// transports whose clients come back after an error status, which an EventSource
+// does not.
+func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
+	switch s.refused {
+	case "":
+		return false
+	case hub.ReasonRevoked, hub.ReasonExpired:
+		WriteError(w, http.StatusUnauthorized, noSession)
+	default:
+		seconds := s.options.retryAfter(s.refused).Round(time.Second) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(seconds, 1))))
+		WriteError(w, http.StatusServiceUnavailable, "come back later: "+string(s.refused))
+	}
+	return true
+}
+
+// Resumes reports whether the client has named a last id, known or not.
+func (s *Stream) Resumes() bool { return s.resumes }
+
+// Subscription returns the stream's subscription, for instance to change its
+// filter. It is nil if the stream was refused.
 func (s *Stream) Subscription() *hub.Subscription { return s.sub }
 
-// Serve runs the stream until it is over, and returns why: always a
-// [hub.Reason]. If ctx ends, the reason is [hub.ReasonGone]. Serve closes the
-// subscription; the connection behind c is its owner's.
+// Serve runs the stream until it is over and returns the reason, which always is
+// a [hub.Reason]. If ctx ends, that is [hub.ReasonGone]. Serve closes the
+// subscription, but not the connection behind c.
 func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	s.ready = make(chan struct{}, 1)
 	ready := (<-chan struct{})(s.ready)
@@ -60,30 +87,31 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	if !s.open(c) {
 		return s.reason()
 	}
-	// HTTP/2 cancels ctx also when it resets a stream for its write deadline. So
-	// the loop is only woken: if a write is under way, its error says more.
+	// The end of ctx only wakes the loop: HTTP/2 also cancels ctx when a write
+	// deadline passes, and then the error of the write says more.
 	stop := context.AfterFunc(ctx, func() {
-		s.gone.Store(true)
+		s.canceled.Store(true)
 		s.sub.Wake()
 	})
 	defer stop()
-	for s.pump() {
+	for s.writeLoop() {
 		<-ready
 	}
 	return s.reason()
 }
 
-// Start opens the stream and returns; from then on it runs in goroutines that
-// come and go with the work. The owner of the connection calls Close when it is
-// gone; before that it may call End, to have the client told why.
+// Start opens the stream and returns. From then on the stream is written by
+// goroutines that exist only while there is something to write. The owner of the
+// connection must call Close when the connection is closed. It may call End
+// before, to tell the client why.
 func (s *Stream) Start(c Conn) {
-	s.loop = func() { s.pump() }
+	s.loop = func() { s.writeLoop() }
 	if s.open(c) {
 		go s.loop()
 	}
 }
 
-// End ends the stream for a reason. Unless the client is gone, it is told.
+// End ends the stream for a reason, which the client is told if it can be.
 func (s *Stream) End(reason hub.Reason) {
 	if s.sub != nil {
 		s.sub.End(reason)
@@ -93,6 +121,7 @@ func (s *Stream) End(reason hub.Reason) {
 // Close releases the stream's subscription and timers, but not its connection.
 // It may be called again.
 func (s *Stream) Close() {
+	defer s.contain(nil)
 	s.mu.Lock()
 	s.closed = true
 	if s.beat != nil {
@@ -105,10 +134,10 @@ func (s *Stream) Close() {
 	}
 }
 
-// notified is the subscription's wake-up.
-func (s *Stream) notified() {
+// wake is the subscription's Notify.
+func (s *Stream) wake() {
 	if s.loop != nil {
-		go s.loop() // an idle goroutine's cost, without keeping one idle
+		go s.loop()
 		return
 	}
 	select {
@@ -117,8 +146,25 @@ func (s *Stream) notified() {
 	}
 }
 
-// open begins the stream, and reports whether there is anything to pump.
-func (s *Stream) open(c Conn) bool {
+// contain recovers from a panic in the application's code, for instance in an
+// encoding, so that only this stream ends, whichever goroutine it runs in. It is
+// to be deferred; goesOn may be nil.
+func (s *Stream) contain(goesOn *bool) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	s.options.Logger.Error("crier: panic in a stream, which has ended", "panic", r, "stack", string(debug.Stack()))
+	if goesOn != nil {
+		*goesOn = false
+		s.sub.End(hub.ReasonGone)
+		s.conn.Abort()
+	}
+}
+
+// open begins the stream, and reports whether it goes on.
+func (s *Stream) open(c Conn) (goesOn bool) {
+	defer s.contain(&goesOn)
 	s.conn = c
 	if s.sub == nil {
 		c.End(s.refused, "", s.options.retryAfter(s.refused))
@@ -129,63 +175,78 @@ func (s *Stream) open(c Conn) bool {
 		s.fail(err)
 		return false
 	}
-	s.arm()
+	s.lastWrite = time.Now()
+	s.scheduleBeat(s.options.beat())
 	s.recheck.start(s)
 	return true
 }
 
-// pump writes until there is nothing more to write, and reports whether the
-// stream goes on. From the moment that Take has returned nothing, the
-// subscription sleeps, and another goroutine may be running the next pump: so
-// that is the last thing a pump does.
-func (s *Stream) pump() bool {
+// writeLoop writes until there is nothing more to write, and reports whether the
+// stream goes on. Once Take has returned nothing, the subscription sleeps, and
+// another goroutine may already run the next writeLoop: nothing may be touched
+// after that.
+func (s *Stream) writeLoop() (goesOn bool) {
+	defer s.contain(&goesOn)
 	buf := batches.Get().(*[]*hub.Message)
 	defer batches.Put(buf)
 	for {
-		if s.gone.Load() {
+		if s.canceled.Load() {
 			s.sub.End(hub.ReasonGone)
 		}
-		if s.due.Load() {
-			s.due.Store(false)
-			cursor := ""
-			if !s.wrote {
-				cursor = s.sub.Cursor()
-			}
-			s.wrote = false
-			if err := s.conn.Beat(cursor); err != nil {
+		if s.beatDue.Load() {
+			s.beatDue.Store(false)
+			if err := s.heartbeat(); err != nil {
 				return s.fail(err)
 			}
-			s.arm()
 		}
 		batch, err := s.sub.Take(*buf)
 		if err != nil {
-			s.tell(err)
+			s.sendEnd(err)
 			return false
 		}
 		if len(batch) == 0 {
 			return true
 		}
-		s.wrote = true
 		err = s.conn.Send(batch)
 		clear(batch) // the pool must not keep messages alive
 		*buf = batch
 		if err != nil {
 			return s.fail(err)
 		}
+		s.lastWrite = time.Now()
 	}
 }
 
-// batches are shared: an idle stream has none.
+// batches holds the buffers for Take. An idle stream has none.
 var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 
-// tell says goodbye.
-func (s *Stream) tell(err error) {
+// heartbeat calls Beat and schedules the next heartbeat. If the stream has been
+// written to since the last one, no cursor is sent yet, and the next heartbeat
+// comes early enough for the silence not to exceed Options.Heartbeat.
+func (s *Stream) heartbeat() error {
+	next, cursor := s.options.beat(), ""
+	now := time.Now()
+	if silence := now.Sub(s.lastWrite); silence < s.options.shortestBeat() {
+		next -= silence
+	} else {
+		cursor = s.sub.Cursor()
+		s.lastWrite = now
+	}
+	if err := s.conn.Beat(cursor); err != nil {
+		return err
+	}
+	s.scheduleBeat(next)
+	return nil
+}
+
+// sendEnd tells the client why the stream is over.
+func (s *Stream) sendEnd(err error) {
 	reason := hub.ReasonGone
 	errors.As(err, &reason)
 	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
 }
 
-// fail ends the stream after a write that did not succeed.
+// fail ends the stream after a write that failed, and returns false.
 func (s *Stream) fail(err error) bool {
 	reason := hub.ReasonGone
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -205,7 +266,8 @@ func (s *Stream) reason() error {
 	return err
 }
 
-// abort unblocks the writer, unless its connection has passed on to others.
+// abort makes a write fail. After Close it does nothing: net/http may be using the
+// connection for another request.
 func (s *Stream) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,18 +276,18 @@ func (s *Stream) abort() {
 	}
 }
 
-// arm sets the timer of the next heartbeat.
-func (s *Stream) arm() {
+// scheduleBeat makes a heartbeat due after d.
+func (s *Stream) scheduleBeat(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 	case s.beat == nil:
-		s.beat = time.AfterFunc(s.options.beat(), func() {
-			s.due.Store(true)
+		s.beat = time.AfterFunc(d, func() {
+			s.beatDue.Store(true)
 			s.sub.Wake()
 		})
 	default:
-		s.beat.Reset(s.options.beat())
+		s.beat.Reset(d)
 	}
 }

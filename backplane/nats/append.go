@@ -12,6 +12,10 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
+// small records fit into every stream that check accepts. If a server takes
+// less, its client library says so.
+const small = minMessage - overhead
+
 // overhead is what a message's headers may add to a record's data, in bytes.
 const overhead = 128
 
@@ -35,8 +39,10 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 	if b.err != nil {
 		return b.err
 	}
-	if limit := b.limit(); len(r.Data) > limit && limit > 0 {
-		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: limit}
+	if len(r.Data) > small {
+		if limit := b.limit(); limit > 0 && len(r.Data) > limit {
+			return &hub.RecordTooLargeError{Size: len(r.Data), Limit: limit}
+		}
 	}
 	if err := b.acquire(ctx); err != nil {
 		return err
@@ -79,9 +85,7 @@ func (b *Backplane) acquire(ctx context.Context) error {
 // limit returns the largest record that the stream takes, in bytes of its data.
 // Zero means that it is not known, because the connection was never open.
 func (b *Backplane) limit() int {
-	b.mu.Lock()
-	limit := b.maxSize
-	b.mu.Unlock()
+	limit := int(b.size.Load())
 	if server := int(b.nc.MaxPayload()); limit == 0 || server > 0 && server < limit {
 		limit = server
 	}
@@ -93,7 +97,7 @@ func (b *Backplane) publish(ctx context.Context, r hub.Record) error {
 	if ctx.Err() != nil {
 		return b.classify(ctx, "publish", ctx.Err())
 	}
-	epoch, _ := b.position()
+	sequence := b.known.Load()
 	m := &nats.Msg{
 		Subject: b.o.Subject,
 		Data:    r.Data,
@@ -111,7 +115,9 @@ func (b *Backplane) publish(ctx context.Context, r hub.Record) error {
 		if ack.Stream != b.o.Stream {
 			return fmt.Errorf("nats: subject %s belongs to stream %s, not to %s", b.o.Subject, ack.Stream, b.o.Stream)
 		}
-		b.note(epoch, ack.Sequence)
+		if sequence != nil {
+			sequence.note(ack.Sequence)
+		}
 		return nil
 	case err := <-future.Err():
 		return b.refused(ctx, r, err)
@@ -129,9 +135,7 @@ func (b *Backplane) refused(ctx context.Context, r hub.Record, err error) error 
 	case errors.Is(err, nats.ErrMaxPayload), ok && api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum:
 		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: min(b.limit(), len(r.Data)-1)}
 	case ok && api.ErrorCode == codeTTLDisabled:
-		b.mu.Lock()
-		b.noTTL = true // somebody has changed the stream; the next try goes without
-		b.mu.Unlock()
+		b.noTTL.Store(true) // somebody has changed the stream; the next try goes without
 		return fmt.Errorf("nats: publish: %w: %w", hub.ErrUnavailable, err)
 	}
 	return b.classify(ctx, "publish", err)
@@ -140,12 +144,7 @@ func (b *Backplane) refused(ctx context.Context, r hub.Record, err error) error 
 // ttl returns the value of a message's TTL header, or nothing if the record
 // lives as long as any other.
 func (b *Backplane) ttl(life time.Duration) string {
-	if life <= 0 || life >= b.o.MaxAge {
-		return ""
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.noTTL {
+	if life <= 0 || life >= b.o.MaxAge || b.noTTL.Load() {
 		return ""
 	}
 	return (life + time.Second - 1).Truncate(time.Second).String() // the server counts in seconds

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,12 +24,27 @@ type Backplane struct {
 
 	pending chan struct{} // a token for each publish without acknowledgement
 
-	mu      sync.Mutex
-	epoch   string // what the last Tail returned; empty before
-	applied bool   // whether a Tail has set the limits of the stream
-	seen    uint64 // the last position that was acknowledged or delivered in this epoch
-	noTTL   bool   // the stream cannot retain single records for less
-	maxSize int    // of a message in the stream; zero means that of the server
+	// known is the sequence that the last Tail returned; nil before.
+	known atomic.Pointer[sequence]
+	bound atomic.Bool  // a Tail has set the stream's bounds
+	noTTL atomic.Bool  // the stream cannot retain single records for less
+	size  atomic.Int32 // of the stream's largest message; zero means that of the server
+}
+
+// A sequence is the stream in one epoch.
+type sequence struct {
+	epoch string
+	seen  atomic.Uint64 // the last position that was acknowledged or delivered
+}
+
+// note notes that a position exists.
+func (s *sequence) note(position uint64) {
+	for {
+		seen := s.seen.Load()
+		if position <= seen || s.seen.CompareAndSwap(seen, position) {
+			return
+		}
+	}
 }
 
 // New returns a backplane on a connection. It does not use the connection yet:
@@ -64,21 +79,13 @@ func ConnectOptions() []nats.Option {
 	}
 }
 
-// note notes a position that exists in an epoch.
-func (b *Backplane) note(epoch string, position uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if epoch == b.epoch {
-		b.seen = max(b.seen, position)
+// sequence returns the sequence that the last Tail returned. Before, it is one
+// without an epoch.
+func (b *Backplane) sequence() *sequence {
+	if s := b.known.Load(); s != nil {
+		return s
 	}
-}
-
-// position returns the epoch that the last Tail returned, and the last position
-// that was seen in it.
-func (b *Backplane) position() (epoch string, seen uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.epoch, b.seen
+	return &sequence{}
 }
 
 // bounded returns a context for requests, which ends after Options.Timeout.

@@ -105,7 +105,7 @@ func TestLife(t *testing.T) {
 			t.Errorf("a life of %v is %q, want %q", life, got, want)
 		}
 	}
-	b.noTTL = true
+	b.noTTL.Store(true)
 	if got := b.ttl(time.Minute); got != "" {
 		t.Errorf("a stream without TTLs gets %q", got)
 	}

@@ -50,7 +50,8 @@ func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
 }
 
 func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
-	epoch, seen := b.position() // before the question is asked
+	known := b.sequence()
+	seen := known.seen.Load() // before the question is asked
 	info, err := b.info(ctx)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		info, err = b.create(ctx)
@@ -61,10 +62,10 @@ func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 	if err := b.check(&info.Config); err != nil {
 		return hub.Tail{}, err
 	}
-	if info, err = b.bound(ctx, info); err != nil {
+	if info, err = b.setBounds(ctx, info); err != nil {
 		return hub.Tail{}, err
 	}
-	if info, err = b.advance(ctx, info, epoch, seen); err != nil {
+	if info, err = b.advance(ctx, info, known.epoch, seen); err != nil {
 		return hub.Tail{}, err
 	}
 
@@ -72,14 +73,13 @@ func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 	if info.State.Msgs == 0 {
 		t.First = t.Last + 1
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.epoch != t.Epoch {
-		b.epoch, b.seen = t.Epoch, 0
+	if known.epoch != t.Epoch {
+		known = &sequence{epoch: t.Epoch}
+		b.known.Store(known)
 	}
-	b.seen = max(b.seen, t.Last)
-	b.noTTL = !info.Config.AllowMsgTTL
-	b.maxSize = max(int(info.Config.MaxMsgSize), 0)
+	known.note(t.Last)
+	b.noTTL.Store(!info.Config.AllowMsgTTL)
+	b.size.Store(max(info.Config.MaxMsgSize, 0))
 	return t, nil
 }
 
@@ -188,26 +188,21 @@ func (e *StreamError) Error() string {
 // Unwrap returns the errors of the settings.
 func (e *StreamError) Unwrap() []error { return e.Wrong }
 
-// bound sets the stream's bounds, once for each Backplane, so that processes
+// setBounds sets the stream's bounds, once for each Backplane, so that processes
 // with different options do not overwrite each other's again and again.
-func (b *Backplane) bound(ctx context.Context, info *jetstream.StreamInfo) (*jetstream.StreamInfo, error) {
-	b.mu.Lock()
-	applied := b.applied
-	b.mu.Unlock()
+func (b *Backplane) setBounds(ctx context.Context, info *jetstream.StreamInfo) (*jetstream.StreamInfo, error) {
 	config := b.limited(info.Config)
 	same := config.MaxAge == info.Config.MaxAge && config.MaxMsgs == info.Config.MaxMsgs &&
 		config.MaxBytes == info.Config.MaxBytes && config.Duplicates == info.Config.Duplicates &&
 		config.Replicas == info.Config.Replicas && config.AllowMsgTTL == info.Config.AllowMsgTTL
-	if !applied && !same {
+	if !b.bound.Load() && !same {
 		s, err := b.js.UpdateStream(ctx, config)
 		if err != nil {
 			return nil, fmt.Errorf("setting its bounds: %w", err)
 		}
 		info = s.CachedInfo()
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.applied = true
+	b.bound.Store(true)
 	return info, nil
 }
 

@@ -24,7 +24,7 @@ const (
 	convJSON = `"conversation_id":"d0000000-0000-4000-8000-000000000000"`
 )
 
-// A row is one type of the catalog as the outside sees it.
+// A row is one type of the catalog as clients see it.
 type row struct {
 	typ       event.Type
 	category  event.Category
@@ -33,7 +33,7 @@ type row struct {
 	check     func(t *testing.T, r row)
 }
 
-// kind makes a row whose check sends the payload there and back.
+// kind makes a row whose check encodes and decodes the payload.
 func kind[T any](k event.Kind[T], typ event.Type, c event.Category, ephemeral bool, payload T, data string) row {
 	return row{typ, c, ephemeral, data, func(t *testing.T, r row) {
 		if got := k.Info().Type; got != r.typ {
@@ -63,7 +63,7 @@ func kind[T any](k event.Kind[T], typ event.Type, c event.Category, ephemeral bo
 	}}
 }
 
-// The whole vocabulary: names, categories and keys are what clients rely on.
+// The whole vocabulary. Clients rely on its names, categories and keys.
 var vocabulary = []row{
 	kind(catalog.SyncAccountsStarted, "sync.accounts.started", "data_sync", false,
 		catalog.SyncAccountsStartedPayload{ConnectionID: conn},
@@ -106,9 +106,9 @@ var vocabulary = []row{
 		catalog.ProviderDisconnectedPayload{ConnectionID: conn, ProviderSlug: "acme_bank"},
 		`{`+connJSON+`,"provider_slug":"acme_bank"}`),
 
-	kind(catalog.AIResponseChunk, "ai.response.chunk", "ai", true,
-		catalog.AIResponseChunkPayload{ConversationID: conv, Chunk: "Hel", IsFinal: true},
-		`{`+convJSON+`,"chunk":"Hel","is_final":true}`),
+	kind(catalog.AIResponseChunk, "ai.response.chunk", "ai", false, // but see its RetainFor
+		catalog.AIResponseChunkPayload{ConversationID: conv, ResponseID: conv, Sequence: 2, Chunk: "Hel", IsFinal: true},
+		`{`+convJSON+`,"response_id":"d0000000-0000-4000-8000-000000000000","sequence":2,"chunk":"Hel","is_final":true}`),
 	kind(catalog.AIToolExecuting, "ai.tool.executing", "ai", true,
 		catalog.AIToolExecutingPayload{ConversationID: conv, ToolName: "search"},
 		`{`+convJSON+`,"tool_name":"search"}`),
@@ -159,7 +159,7 @@ var vocabulary = []row{
 		`{"reason":"wrong password"}`),
 }
 
-func TestCatalog(t *testing.T) {
+func TestCatalogMatchesVocabulary(t *testing.T) {
 	if len(vocabulary) != 29 {
 		t.Errorf("the table has %d types, want 29", len(vocabulary))
 	}
@@ -178,7 +178,7 @@ func TestCatalog(t *testing.T) {
 		})
 	}
 
-	// Nothing is there that the table lacks.
+	// The catalog has no type that the table lacks.
 	var got []event.Type
 	for info := range catalog.Registry.All() {
 		got = append(got, info.Type)
@@ -195,7 +195,7 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
-// No type shares its payload, so that another one's does not compile.
+// No two types share a payload, so the payload of another type does not compile.
 func TestPayloadsAreDistinct(t *testing.T) {
 	types := make(map[reflect.Type]event.Type)
 	for info := range catalog.Registry.All() {

@@ -22,7 +22,7 @@ func Example() {
 			NewBalance:      "1180.00",
 			Currency:        "EUR",
 		},
-		// So that the output is always the same; New chooses both by itself.
+		// Fixed, so that the output is always the same.
 		event.WithID(uuid.MustParse("01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4")),
 		event.At(time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)))
 	if err != nil {
@@ -35,7 +35,7 @@ func Example() {
 	// data: {"account_id":"0d4f4d3c-5a53-4d6b-9a4b-0f8d3e9f6a11","previous_balance":"1204.50","new_balance":"1180.00","currency":"EUR"}
 }
 
-// The types of one category, with what each means.
+// The types of one category and their descriptions.
 func Example_describe() {
 	for info := range catalog.Registry.All() {
 		if info.Category == "import" {

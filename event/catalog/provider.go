@@ -23,25 +23,25 @@ var (
 // ProviderTokenExpiringPayload is the payload of "provider.token.expiring".
 type ProviderTokenExpiringPayload struct {
 	ConnectionID     uuid.UUID `json:"connection_id"`
-	ProviderSlug     string    `json:"provider_slug"`      // for instance "acme_bank"
-	ExpiresInSeconds int       `json:"expires_in_seconds"` // counted from the event's time
+	ProviderSlug     string    `json:"provider_slug" doc:"For instance acme_bank."`
+	ExpiresInSeconds int       `json:"expires_in_seconds" doc:"Counted from the time of the event."`
 }
 
 // ProviderTokenRefreshedPayload is the payload of "provider.token.refreshed".
 type ProviderTokenRefreshedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
-	ProviderSlug string    `json:"provider_slug"` // for instance "acme_bank"
+	ProviderSlug string    `json:"provider_slug" doc:"For instance acme_bank."`
 }
 
 // ProviderTokenFailedPayload is the payload of "provider.token.failed".
 type ProviderTokenFailedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
-	ProviderSlug string    `json:"provider_slug"` // for instance "acme_bank"
-	NeedsReauth  bool      `json:"needs_reauth"`  // the user has to link the provider again
+	ProviderSlug string    `json:"provider_slug" doc:"For instance acme_bank."`
+	NeedsReauth  bool      `json:"needs_reauth" doc:"Whether the user has to link the provider again."`
 }
 
 // ProviderDisconnectedPayload is the payload of "provider.disconnected".
 type ProviderDisconnectedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
-	ProviderSlug string    `json:"provider_slug"` // for instance "acme_bank"
+	ProviderSlug string    `json:"provider_slug" doc:"For instance acme_bank."`
 }

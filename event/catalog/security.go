@@ -2,7 +2,7 @@ package catalog
 
 import "github.com/crier-go/crier/event"
 
-// What the user should know about the safety of their access.
+// The security of a user's access.
 var (
 	SecuritySessionNew = event.Define[SecuritySessionNewPayload](&Registry, "security", "security.session.new",
 		"A session began, perhaps on another device.")
@@ -26,9 +26,9 @@ var (
 // SecuritySessionNewPayload is the payload of "security.session.new".
 type SecuritySessionNewPayload struct {
 	SessionID  string `json:"session_id"`
-	DeviceInfo string `json:"device_info"` // for instance "Firefox on Linux"
+	DeviceInfo string `json:"device_info" doc:"For instance Firefox on Linux."`
 	IPAddress  string `json:"ip_address"`
-	Location   string `json:"location"` // for instance "Lisbon, Portugal"
+	Location   string `json:"location" doc:"For instance Lisbon, Portugal."`
 }
 
 // SecuritySessionSuspiciousPayload is the payload of "security.session.suspicious".
@@ -40,19 +40,19 @@ type SecuritySessionSuspiciousPayload struct {
 // SecuritySessionExpiringPayload is the payload of "security.session.expiring".
 type SecuritySessionExpiringPayload struct {
 	SessionID        string `json:"session_id"`
-	ExpiresInSeconds int    `json:"expires_in_seconds"` // counted from the event's time
+	ExpiresInSeconds int    `json:"expires_in_seconds" doc:"Counted from the time of the event."`
 }
 
 // SecuritySessionRevokedPayload is the payload of "security.session.revoked".
 type SecuritySessionRevokedPayload struct {
 	SessionID  string `json:"session_id"`
-	DeviceInfo string `json:"device_info"` // for instance "Firefox on Linux"
+	DeviceInfo string `json:"device_info" doc:"For instance Firefox on Linux."`
 	Reason     string `json:"reason"`
 }
 
 // SecurityPasswordChangedPayload is the payload of "security.password.changed".
 type SecurityPasswordChangedPayload struct {
-	InitiatedBy string `json:"initiated_by"` // for instance "user" or "admin"
+	InitiatedBy string `json:"initiated_by" doc:"For instance user or admin."`
 }
 
 // SecurityLoginFailedPayload is the payload of "security.login.failed".

@@ -5,8 +5,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// The synchronisation of a user's data with a provider: each begins with started
-// and ends with completed or failed.
+// The synchronisation of a user's data with a provider. Each begins with started and
+// ends with completed or failed.
 var (
 	SyncAccountsStarted = event.Define[SyncAccountsStartedPayload](&Registry, "data_sync", "sync.accounts.started",
 		"The accounts of a connection began to be synchronised.")
@@ -44,13 +44,13 @@ type SyncAccountsStartedPayload struct {
 // SyncAccountsCompletedPayload is the payload of "sync.accounts.completed".
 type SyncAccountsCompletedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
-	AccountCount int       `json:"account_count"` // accounts synchronised
+	AccountCount int       `json:"account_count" doc:"How many accounts were synchronised."`
 }
 
 // SyncAccountsFailedPayload is the payload of "sync.accounts.failed".
 type SyncAccountsFailedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
-	Error        string    `json:"error"` // what went wrong, fit to be shown to the user
+	Error        string    `json:"error" doc:"What went wrong, in words for the user."`
 }
 
 // SyncTransactionsStartedPayload is the payload of "sync.transactions.started".
@@ -63,14 +63,14 @@ type SyncTransactionsStartedPayload struct {
 type SyncTransactionsCompletedPayload struct {
 	ConnectionID     uuid.UUID `json:"connection_id"`
 	AccountID        uuid.UUID `json:"account_id"`
-	TransactionCount int       `json:"transaction_count"` // transactions synchronised
+	TransactionCount int       `json:"transaction_count" doc:"How many transactions were synchronised."`
 }
 
 // SyncTransactionsFailedPayload is the payload of "sync.transactions.failed".
 type SyncTransactionsFailedPayload struct {
 	ConnectionID uuid.UUID `json:"connection_id"`
 	AccountID    uuid.UUID `json:"account_id"`
-	Error        string    `json:"error"` // what went wrong, fit to be shown to the user
+	Error        string    `json:"error" doc:"What went wrong, in words for the user."`
 }
 
 // SyncHoldingsStartedPayload is the payload of "sync.holdings.started".
@@ -81,11 +81,11 @@ type SyncHoldingsStartedPayload struct {
 // SyncHoldingsCompletedPayload is the payload of "sync.holdings.completed".
 type SyncHoldingsCompletedPayload struct {
 	AccountID    uuid.UUID `json:"account_id"`
-	HoldingCount int       `json:"holding_count"` // holdings synchronised
+	HoldingCount int       `json:"holding_count" doc:"How many holdings were synchronised."`
 }
 
 // SyncHoldingsFailedPayload is the payload of "sync.holdings.failed".
 type SyncHoldingsFailedPayload struct {
 	AccountID uuid.UUID `json:"account_id"`
-	Error     string    `json:"error"` // what went wrong, fit to be shown to the user
+	Error     string    `json:"error" doc:"What went wrong, in words for the user."`
 }

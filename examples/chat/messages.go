@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/ws"
 )
 
@@ -42,7 +43,7 @@ func (s *server) post(ctx context.Context, from person, to, text string) (*event
 	}
 	// To both: every tab of the sender shows it too.
 	return e, s.history.add(between(from.ID, recipient.ID), e, func() error {
-		return s.hub.PublishTo(ctx, e, from.ID, recipient.ID)
+		return s.hub.PublishTo(ctx, e, hub.User(from.ID), hub.User(recipient.ID))
 	})
 }
 

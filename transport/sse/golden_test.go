@@ -43,6 +43,10 @@ func TestGolden(t *testing.T) {
 				"id: EVENT\nevent: note.added\ndata: \"a\"\n\n" +
 				"id: EVENT\nevent: alert.raised\ndata: \"b\"\n\n",
 		},
+		"ephemeral": { // has no id: a client must not resume from it
+			during: func(f *fixture.Fixture) { f.Ephemeral("a") },
+			want:   opening + "event: note.typed\ndata: \"a\"\n\n",
+		},
 		"what could forge a frame": {
 			during: func(f *fixture.Fixture) { f.Publish("a\r\n\ndata: b\x00<\u2028é") },
 			want:   opening + "id: EVENT\nevent: note.added\ndata: \"a\\r\\n\\ndata: b\\u0000\\u003c\\u2028é\"\n\n",

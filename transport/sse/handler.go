@@ -8,28 +8,38 @@
 // A stream is an ordinary HTTP response: it works over HTTP/1.1 and HTTP/2,
 // through middleware that wraps the ResponseWriter (if the wrapper has an
 // Unwrap or a Flush method), under Server.WriteTimeout, and behind proxies. Over
-// HTTP/1.1 it has no chunks, and its connection is closed when it ends.
+// HTTP/1.1 it comes in chunks, so that a client can tell an end from a cut.
 //
 // # What a client reads
 //
-// Every event has its id, its type and its JSON. Beside the application's, a
-// client may listen for stream.cursor (the opening one and heartbeats; they move
-// the last event id of a client that hears nothing else), stream.gap (events
-// were lost: {"reason":"evicted"} or {"reason":"unknown"}; read the state anew)
-// and stream.end ({"reason":"..."}).
+// Every event has its id (ephemeral events have none), its type and its JSON.
+// Besides the application's events, a client can listen for these:
+//
+//   - stream.cursor: the first event of a stream, and each heartbeat. Its id is
+//     the client's position, so that a client that receives nothing else can
+//     still resume.
+//   - stream.gap: events are gone ({"reason":"evicted"}), or the last id is not
+//     known ({"reason":"unknown"}). Read the state again.
+//   - stream.end: the stream is over ({"reason":"..."}).
 //
 // # What a client sends
 //
 // The Last-Event-ID header, or last_event_id in the query, resumes after that
-// id; categories=a,b in the query narrows what is heard.
+// id. In the query, categories=a,b selects categories, and topics=a,b follows
+// topics besides the user's own events.
 package sse
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/unread"
 )
 
 // Options are the transport's options and those of SSE. The zero value of
@@ -37,26 +47,28 @@ import (
 type Options struct {
 	// Common are the options that all transports share.
 	Common transport.Options
-	// Lean takes HTTP/1.1 connections over from net/http, for about a third of
-	// the memory of an idle stream and less CPU for each write. Middleware then
-	// sees a handler that returns at once, http.Server.Shutdown no longer
-	// waits for streams (transport.Shutdown does), and headers that middleware
-	// adds after the handler are not sent. Over HTTP/2, and where the
-	// connection cannot be taken over, the stream is served as without Lean.
+	// Lean hijacks HTTP/1.1 connections. An idle stream then takes about a third
+	// of the memory, and each write less CPU. Middleware sees a handler that
+	// returns at once; headers that it adds after that are not sent.
+	// http.Server.Shutdown does not wait for such streams, but transport.Shutdown
+	// does. Over HTTP/2, and where a connection cannot be hijacked, Lean has no
+	// effect.
 	Lean bool
 }
 
 type handler struct {
 	acceptor *transport.Acceptor
 	lean     bool
+	warned   sync.Map // what warnOnce has logged
 }
 
-// NewHandler returns a handler that serves h's streams to those whom auth
-// knows. It panics if one of them is nil; nil options mean the defaults.
+// NewHandler returns a handler that serves h's streams to the users that auth
+// names. It panics if h or auth is nil. Nil options mean the defaults.
 //
-// GET opens a stream and HEAD answers its headers; other methods get 405, and
-// a request whose Accept header excludes text/event-stream gets 406. For what
-// else is refused, and how overload is answered, see transport.Acceptor.
+// GET opens a stream. HEAD answers with the stream's headers. OPTIONS answers a
+// CORS preflight. Other methods get 405, and a request whose Accept header
+// excludes text/event-stream gets 406. See transport.Acceptor.Accept for what
+// else is refused, and for the answer to overload.
 func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handler {
 	if o == nil {
 		o = &Options{}
@@ -65,13 +77,20 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := unread.Begin(w, r)
+	hijacked := false
+	defer func() {
+		if !hijacked {
+			body.End()
+		}
+	}()
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	case http.MethodOptions:
 		h.acceptor.Preflight(w, r)
 		return
 	default:
-		w.Header().Set("Allow", "GET, HEAD")
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		transport.WriteError(w, http.StatusMethodNotAllowed, "a stream is opened with GET")
 		return
 	}
@@ -87,7 +106,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !canFlush(w) {
-		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method")
+		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method",
+			"writer", fmt.Sprintf("%T", innermost(w)))
 		transport.WriteError(w, http.StatusInternalServerError, "this server cannot stream: a ResponseWriter in the way cannot flush")
 		return
 	}
@@ -97,12 +117,30 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	timeout := h.acceptor.Options().WriteTimeout
 	if h.lean && r.ProtoMajor == 1 && r.ProtoMinor == 1 {
-		if c := takeOver(w, timeout); c != nil {
+		if c := hijack(w, timeout); c != nil {
+			hijacked = true
 			c.serve(stream)
 			return
 		}
 	}
-	stream.Serve(r.Context(), newConn(w, r, timeout))
+	ctx := r.Context()
+	if body != nil {
+		withBody, gone := context.WithCancel(ctx)
+		defer gone()
+		body.Watch(gone)
+		ctx = withBody
+	}
+	c := newConn(w, r, timeout)
+	defer c.close()
+	if isOpaque(w) {
+		h.warnOnce(w, "this ResponseWriter hides the one that it wraps: if streams stay silent, it keeps what is written to itself; "+
+			"give it an Unwrap method or keep it away from streams")
+		c.identity = true
+	}
+	if c.setDeadline(time.Now().Add(timeout)); c.noDeadlines {
+		h.warnOnce(w, "this ResponseWriter has no write deadlines: a stalled client holds its stream, and a shutdown, for as long as it likes")
+	}
+	stream.Serve(ctx, c)
 }
 
 func setHeaders(h http.Header) {
@@ -110,7 +148,9 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-transform") // no-transform: no compression on the way, which would buffer
 	h.Set("X-Accel-Buffering", "no")                 // nginx: pass on at once
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Del("Content-Length") // a middleware's guess
+	for _, name := range [...]string{"Content-Length", "Transfer-Encoding", "Trailer"} {
+		h.Del(name) // a middleware's guess
+	}
 }
 
 // accepts reports whether Accept headers leave room for text/event-stream.
@@ -118,7 +158,7 @@ func setHeaders(h http.Header) {
 // section 12.5.1: the most specific range decides, and q=0 excludes.)
 func accepts(headers []string) bool {
 	header := strings.ToLower(strings.Join(headers, ","))
-	if strings.TrimSpace(header) == "" {
+	if strings.Trim(header, ", \t") == "" { // empty elements count for nothing (RFC 9110, section 5.6.1.2)
 		return true
 	}
 	specificity := map[string]int{"*/*": 1, "text/*": 2, "text/event-stream": 3}
@@ -141,19 +181,4 @@ func zeroWeight(params string) bool {
 		}
 	}
 	return false
-}
-
-// canFlush reports whether http.ResponseController can flush w. Trying would
-// already send the headers.
-func canFlush(w http.ResponseWriter) bool {
-	for {
-		switch u := w.(type) {
-		case http.Flusher, interface{ FlushError() error }:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = u.Unwrap()
-		default:
-			return false
-		}
-	}
 }

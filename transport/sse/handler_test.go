@@ -62,7 +62,7 @@ func checkHeaders(t *testing.T, h http.Header, want map[string]string) {
 	}
 }
 
-func TestHead(t *testing.T) {
+func TestHeadAnswersHeaders(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		r := fixture.Request("/")
 		r.Method = http.MethodHead
@@ -82,7 +82,7 @@ func TestHead(t *testing.T) {
 	})
 }
 
-func TestMethods(t *testing.T) {
+func TestOtherMethodsAreRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "PROPFIND"} {
 			r := fixture.Request("/")
@@ -91,7 +91,7 @@ func TestMethods(t *testing.T) {
 			if resp.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("%s: got %s, want 405", method, resp.Status)
 			}
-			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD", "Content-Type": "application/json"})
+			checkHeaders(t, resp.Header, map[string]string{"Allow": "GET, HEAD, OPTIONS", "Content-Type": "application/json"})
 		}
 		if f.Subscribed() != 0 {
 			t.Error("a stream was opened")
@@ -99,9 +99,12 @@ func TestMethods(t *testing.T) {
 	})
 }
 
-func TestAccept(t *testing.T) {
+func TestAcceptHeader(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"":                                  true,
+		",":                                 true,
+		" , ,, ":                            true,
+		",,text/event-stream,":              true,
 		"*/*":                               true,
 		"text/*":                            true,
 		"text/event-stream":                 true,
@@ -146,7 +149,7 @@ func TestAccept(t *testing.T) {
 
 // Headers that middleware has set go out with the stream; those that would
 // break it do not.
-func TestMiddlewareHeaders(t *testing.T) {
+func TestMiddlewareHeadersAreSent(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -154,6 +157,8 @@ func TestMiddlewareHeaders(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			w.Header().Set("Content-Length", "5")
 			w.Header().Set("Set-Cookie", "a=b")
+			w.Header().Set("Transfer-Encoding", "gzip")
+			w.Header().Set("Trailer", "X-Sum")
 			inner.ServeHTTP(w, r)
 		}), fixture.Request("/"))
 		checkHeaders(t, resp.Header, streamHeaders)
@@ -164,8 +169,9 @@ func TestMiddlewareHeaders(t *testing.T) {
 	})
 }
 
-// A response without a length ends with its connection, and says so.
-func TestLeanHead(t *testing.T) {
+// The head says that chunks follow, and that the connection ends with the
+// stream.
+func TestLeanResponseHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
@@ -181,10 +187,97 @@ func TestLeanHead(t *testing.T) {
 			"Connection: close\r\n" +
 			"Content-Type: text/event-stream\r\n" +
 			"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n" +
+			"Transfer-Encoding: chunked\r\n" +
 			"X-Accel-Buffering: no\r\n" +
-			"X-Content-Type-Options: nosniff\r\n\r\n"
+			"X-Content-Type-Options: nosniff\r\n\r\n" +
+			"54\r\n" // the first chunk
 		if head, _, _ := strings.Cut(string(buf[:n]), "retry"); head != want {
 			t.Errorf("got\n%s\nwant\n%s", head, want)
+		}
+	})
+}
+
+// A compressor that has announced itself sees nothing of a lean stream, whose
+// body is therefore not compressed.
+func TestLeanDropsContentEncoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		inner := sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})
+		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			inner.ServeHTTP(w, r)
+		}), fixture.Request("/"))
+		if got := resp.Header.Get("Content-Encoding"); got != "" {
+			t.Errorf("Content-Encoding: %s", got)
+		}
+		if frame, err := readFrame(bufio.NewReader(resp.Body)); err != nil || frame.Event != "stream.cursor" {
+			t.Errorf("got %v, %v", frame, err)
+		}
+	})
+}
+
+// A lazyCompressor keeps what is written until it is much, and does not flush
+// before, unless the response has an encoding already: as NYTimes/gziphandler
+// and CAFxX/httpcompression do.
+type lazyCompressor struct {
+	w    http.ResponseWriter
+	kept []byte
+}
+
+func (l *lazyCompressor) Header() http.Header    { return l.w.Header() }
+func (l *lazyCompressor) WriteHeader(status int) {}
+func (l *lazyCompressor) Flush() {
+	if l.kept == nil {
+		l.w.(http.Flusher).Flush()
+	}
+}
+func (l *lazyCompressor) Write(p []byte) (int, error) {
+	if l.Header().Get("Content-Encoding") != "" {
+		return l.w.Write(p)
+	}
+	l.kept = append(l.kept, p...)
+	return len(p), nil
+}
+
+// A wrapper that hides what it wraps may flush nothing. It is named in the log,
+// once, and told that there is nothing to compress.
+func TestOpaqueWriterIsNamedInTheLog(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		inner := handler(transport.Options{})
+		compressed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(unwrapped{&lazyCompressor{w: w}}, r)
+		})
+		for range 3 {
+			_, resp := ask(t, compressed, fixture.Request("/"))
+			if frame, err := readFrame(bufio.NewReader(resp.Body)); err != nil || frame.Event != "stream.cursor" {
+				t.Errorf("got %v, %v", frame, err)
+			}
+		}
+		for _, want := range []string{"hides the one", "no write deadlines"} {
+			if log := f.Log.String(); strings.Count(log, want) != 1 || !strings.Contains(log, "*sse_test.lazyCompressor") {
+				t.Errorf("logged: %s", log)
+			}
+		}
+	})
+}
+
+// A wrapper whose Flush panics because it wraps what cannot flush, as echo's
+// does around http.TimeoutHandler, is found out before the stream begins.
+type panickingFlush struct{ unwrapped }
+
+func (p panickingFlush) Flush() { panic("response writer flushing is not supported") }
+
+func TestWriterWhoseFlushPanicsIsRefused(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		inner := handler(transport.Options{})
+		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(panickingFlush{unwrapped{mute{w}}}, r)
+		}), fixture.Request("/"))
+		if resp.StatusCode != http.StatusInternalServerError || f.Subscribed() != 0 {
+			t.Errorf("got %s, want 500", resp.Status)
+		}
+		if !strings.Contains(f.Log.String(), "sse_test.mute") {
+			t.Errorf("the log does not name the wrapper: %s", f.Log.String())
 		}
 	})
 }
@@ -202,7 +295,7 @@ func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // A writer that cannot flush would keep everything to itself: that is told
 // before a stream is opened, to the client and to the operator.
-func TestWriterCannotFlush(t *testing.T) {
+func TestWriterThatCannotFlushIsRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -222,7 +315,7 @@ func TestWriterCannotFlush(t *testing.T) {
 }
 
 // A writer behind others that say what they wrap works as if it were bare.
-func TestWriterUnwraps(t *testing.T) {
+func TestWriterIsUnwrapped(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +332,7 @@ func TestWriterUnwraps(t *testing.T) {
 }
 
 // A writer without deadlines goes on without.
-func TestWriterWithoutDeadlines(t *testing.T) {
+func TestStreamRunsWithoutDeadlines(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		w := httptest.NewRecorder() // flushes, and has no deadlines
 		done := make(chan bool)
@@ -294,7 +387,7 @@ func TestShed(t *testing.T) {
 	})
 }
 
-func TestNewHandlerPanics(t *testing.T) {
+func TestNewHandlerPanicsOnBadOptions(t *testing.T) {
 	f := fixture.New(t, nil)
 	for name, newHandler := range map[string]func(){
 		"no hub":            func() { sse.NewHandler(nil, f.Auth, nil) },

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,7 @@ func eventsOf(t *testing.T, conn net.Conn, slow io.Reader) func() string {
 // A link that moves bytes is not cut. Through net/http, where a write cannot
 // go on after its deadline, that takes 64 KiB within WriteTimeout at first, and
 // 4 KiB once the link is known to be slow.
-func TestSlowLink(t *testing.T) {
+func TestSlowLinkIsNotCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		lean        bool
 		first, then int // bytes a second
@@ -76,7 +77,7 @@ func TestSlowLink(t *testing.T) {
 }
 
 // A stream outlives the server's timeouts, which are for requests that end.
-func TestServerTimeouts(t *testing.T) {
+func TestStreamOutlivesServerTimeouts(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		server := memnet.Serve(t, handler(transport.Options{}), func(s *memnet.Server) {
 			s.HTTP.WriteTimeout = 5 * time.Second
@@ -94,37 +95,88 @@ func TestServerTimeouts(t *testing.T) {
 	})
 }
 
-// Over HTTP/1.1 the response comes without chunks and ends with its connection,
-// also for a client that would keep that open.
-func TestEndsWithItsConnection(t *testing.T) {
+// Over HTTP/1.1 the stream comes in chunks, so that a client can tell its end,
+// which also ends the connection, from a connection that broke.
+func TestEndDiffersFromCut(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
+		for name, c := range map[string]struct {
+			end  func(server *memnet.Server)
+			want error
+		}{
+			"ended": {func(*memnet.Server) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }, nil},
+			"cut":   {func(s *memnet.Server) { s.Cut() }, io.ErrUnexpectedEOF},
+		} {
+			server := memnet.Serve(t, handler(transport.Options{}))
+			conn := server.Dial()
+			r := fixture.Request("/")
+			fixture.Send(t, conn, r)
+			reader := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(reader, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !resp.Close || len(resp.TransferEncoding) != 1 || resp.TransferEncoding[0] != "chunked" {
+				t.Errorf("close %v, transfer encoding %q", resp.Close, resp.TransferEncoding)
+			}
+			synctest.Wait()
+			c.end(server)
+			b, err := io.ReadAll(resp.Body)
+			if err != c.want || c.want == nil && !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
+				t.Fatalf("%s: got %q, %v; want %v", name, b, err, c.want)
+			}
+			if _, err := reader.ReadByte(); err != io.EOF {
+				t.Errorf("%s: after the stream: %v", name, err)
+			}
+			time.Sleep(2 * time.Second) // what is authenticated from here on was not revoked
+		}
+	})
+}
+
+// What a lean stream joins into one write is one chunk.
+func TestLeanBatchIsOneChunk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
-		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, nil)).Dial()
-		r := fixture.Request("/")
-		fixture.Send(t, conn, r)
-		reader := bufio.NewReader(conn)
-		resp, err := http.ReadResponse(reader, r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !resp.Close || len(resp.TransferEncoding) > 0 || len(resp.Header["Transfer-Encoding"]) > 0 {
-			t.Errorf("close %v, transfer encoding %q, headers %v", resp.Close, resp.TransferEncoding, resp.Header)
-		}
+		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+		fixture.Send(t, conn, fixture.Request("/"))
 		synctest.Wait()
-		f.Hub.RevokeUser(context.Background(), fixture.Alice)
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || !strings.HasSuffix(string(b), "data: {\"reason\":\"revoked\"}\n\n") {
-			t.Fatalf("got %q, %v", b, err)
+		first := make([]byte, 64<<10)
+		n, _ := conn.Read(first) // the head and the opening
+		for range 9 {            // the first is written by itself, the others while that hangs
+			f.Publish(strings.Repeat("x", memnet.Capacity-n))
+			for range 5 {
+				f.Publish("a")
+			}
 		}
-		if _, err := reader.ReadByte(); err != io.EOF {
-			t.Errorf("after the stream: %v", err)
+		time.Sleep(time.Second)
+		var all []byte
+		buf := make([]byte, 64<<10)
+		for {
+			conn.SetReadDeadline(time.Now().Add(time.Second))
+			n, err := conn.Read(buf)
+			if err != nil {
+				break
+			}
+			all = append(all, buf[:n]...)
+		}
+		chunks := 0
+		for len(all) > 0 {
+			size, rest, _ := strings.Cut(string(all), "\r\n")
+			n, err := strconv.ParseInt(size, 16, 64)
+			if err != nil {
+				t.Fatalf("not a chunk: %.40q", all)
+			}
+			all = []byte(rest[n+2:])
+			chunks++
+		}
+		if chunks < 2 || chunks > 20 {
+			t.Errorf("54 events came in %d chunks", chunks)
 		}
 	})
 }
 
 // A client of a lean stream that talks has its words thrown away; one that
 // does not stop is cut off.
-func TestLeanClientTalks(t *testing.T) {
+func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
@@ -151,7 +203,7 @@ func TestLeanClientTalks(t *testing.T) {
 
 // A client of a lean stream that is told the end and stays is hung up on in a
 // second, having been left the time to read it.
-func TestLeanEnds(t *testing.T) {
+func TestLeanClosesAfterEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()

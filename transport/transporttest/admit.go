@@ -111,11 +111,30 @@ func refuses(s *suite) {
 	}
 }
 
+// refusedForNow checks the answer of a transport that refuses overload.
+func (s *suite) refusedForNow(when string, err error) {
+	s.Helper()
+	var refused *Refused
+	if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
+		s.Fatalf("%s, a client must get status 503 and no stream; it got: %v", when, err)
+	}
+	if refused.Header.Get("Retry-After") == "" {
+		s.Fatalf("%s, a client must be told when to come back, by Retry-After; got %v", when, refused.Header)
+	}
+	if strings.Contains(string(refused.Body), "1984") {
+		s.Fatalf("the text of an Authenticator's error must not reach a client: %s", refused.Body)
+	}
+}
+
 func sheds(s *suite) {
-	s.start(&hub.Options{StreamsPerUser: 1}, nil)
+	s.start(&hub.Options{StreamsPerUser: 1, RefuseNewest: true}, nil)
 	shed := func(when string, reason hub.Reason) {
 		s.Helper()
 		c, err := s.dial(request{})
+		if s.tr.RefusesOverload {
+			s.refusedForNow(when, err)
+			return
+		}
 		if err != nil {
 			s.Fatalf("%s, a client must get a stream that says so and ends, since an error status would end an EventSource for good; it got: %v", when, err)
 		}

@@ -14,7 +14,7 @@ func opensWithCursor(s *suite) {
 	s.start(nil, nil)
 	s.publish("before anybody listened")
 	c := s.open(request{})
-	if want := s.hub.Cursor(); c.cursor != want {
+	if want := s.position(); c.cursor != want {
 		s.Fatalf("the opening cursor must be where the stream starts, %s; got %s", want, c.cursor)
 	}
 	c.wantQuiet("after the opening of a stream that asked for no replay")
@@ -46,6 +46,17 @@ func deliversLargeEvent(s *suite) {
 	s.publish(large)
 	s.publish("small")
 	c.want("of an event of 900 kB", fmt.Sprintf("%.40s", large), "small")
+}
+
+func ephemeralHasNoID(s *suite) {
+	s.start(nil, nil)
+	c := s.open(request{})
+	s.publish("retained")
+	c.want("before an ephemeral event", "retained")
+	s.send(s.draft, alice, "ephemeral", s.hub.Publish)
+	c.want("of an ephemeral event", "ephemeral")
+	s.publish("behind it")
+	c.want("after an ephemeral event", "behind it")
 }
 
 func resumesFromEvent(s *suite) {

@@ -43,6 +43,29 @@ func trafficStandsForHeartbeat(s *suite) {
 	}
 }
 
+func neverSilent(s *suite) {
+	const heartbeat = 10 * time.Second
+	s.start(nil, &transport.Options{Heartbeat: heartbeat})
+	c := s.open(request{})
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for i := range 40 { // at all kinds of times between heartbeats
+			time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+			s.publish(fmt.Sprint(i))
+		}
+	}()
+	for last, text := time.Now(), ""; text != "39"; {
+		text = c.describe(c.frame("the next event or heartbeat"))
+		now := time.Now()
+		if silence := now.Sub(last); silence > heartbeat {
+			s.Fatalf("with Options.Heartbeat %v, a stream was silent for %v before %q; proxies cut streams that are silent", heartbeat, silence, text)
+		}
+		last = now
+	}
+	<-done
+}
+
 func endsWhenRevoked(s *suite) {
 	s.start(nil, nil)
 	for name, revoke := range map[string]func() (int, error){

@@ -16,6 +16,7 @@ func TestConformance(t *testing.T) {
 		Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
 			return ws.NewHandler(h, auth, &ws.Options{Common: *o})
 		},
+		RefusesOverload: true,
 		Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
 			c, err := dial(conn, r)
 			if err != nil {

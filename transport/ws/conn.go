@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -17,49 +18,74 @@ import (
 // A conn is one WebSocket: the Conn that a stream writes to, and the loop that
 // reads what the client sends.
 type conn struct {
-	*wire
+	*frameConn
 	socket  *websocket.Conn // for reading
 	in      *bufio.Reader   // what socket reads from
 	stream  *transport.Stream
 	handler *handler
-	limiter limiter
-	ctx     context.Context // for OnMessage
-	cancel  context.CancelFunc
+	ctx     context.Context    // of OnMessage
+	cancel  context.CancelFunc // nil without OnMessage
+	ended   atomic.Bool        // the stream has ended; messages are ignored
+
+	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
 }
 
-// readBuffer is what each connection has to read into: most clients say
-// nothing, and longer messages just take more reads. (Gorilla takes a buffer of
-// more than 256 bytes from who hijacks, and makes a smaller one itself.)
+// readBuffer is the size of each connection's buffer. It is small because most
+// clients send nothing; longer messages take several reads. (Gorilla uses the
+// hijacker's buffer only if it is larger than 256 bytes.)
 const readBuffer = 288
 
-// noBuffers keeps gorilla from holding a write buffer for each connection: it
-// never writes messages here.
+// noBuffers keeps gorilla from allocating a write buffer for each connection. It
+// writes only control frames, which do not use one.
 var noBuffers = &sync.Pool{}
 
 func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
 	upgrader := websocket.Upgrader{
 		WriteBufferPool: noBuffers,
-		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has
+		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has checked it
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
 			transport.WriteError(w, status, err.Error())
 		},
 	}
 	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
-	// Not all of w.Header(): gorilla writes the handshake's own.
-	socket, err := upgrader.Upgrade(hj, r, http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
+	// Of w.Header() only cookies are sent: gorilla writes the other headers.
+	socket, err := upgrader.Upgrade(hj, forGorilla(r), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
 	if err != nil {
 		return nil, err
 	}
-	// The context of a request ends with its handler; the values stay of use.
-	c := &conn{wire: hj.wire, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
-	if h.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
+	// The request's context ends when its handler returns; its values are kept.
+	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
+	if h.options.OnMessage != nil { // only OnMessage needs it, and it takes half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
+	c.onClosed = c.onWriteClosed
 	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
 	socket.SetReadLimit(h.options.ReadLimit)
 	socket.SetPingHandler(c.onPing)
 	socket.SetPongHandler(c.onPong)
 	return c, nil
+}
+
+// start runs the stream and begins to read.
+func (c *conn) start(stream *transport.Stream) {
+	c.stream = stream
+	if c.cancel != nil {
+		stream.Subscription().OnEnd(func() {
+			c.ended.Store(true)
+			c.cancel()
+		})
+	}
+	stream.Start(c)
+	go c.await()
+}
+
+// onWriteClosed is called when nothing more can be written. It may be called more
+// than once.
+func (c *conn) onWriteClosed() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.filterAnswered()
 }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
@@ -68,35 +94,64 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(batch[0].Frame(encoding), false)
+		err := c.write(batch[0].Frame(encoding), false)
+		if isFilter(batch[0]) {
+			c.filterAnswered()
+		}
+		return err
 	}
 	return c.sendAll(batch)
 }
 
-// sendAll joins a batch. (By itself, since it takes more of the stack.)
+// sendAll joins a batch. It is a function of its own because it needs more
+// stack.
 func (c *conn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
-	for _, m := range batch {
-		b.B = append(b.B, m.Frame(encoding)...)
+	for len(batch) > 0 {
+		piece, answered := 0, false
+		b.B = b.B[:0]
+		for piece < len(batch) {
+			m := batch[piece]
+			frame := m.Frame(encoding)
+			if piece > 0 && len(b.B)+len(frame) > netwrite.PieceBytes {
+				break
+			}
+			b.B = append(b.B, frame...)
+			answered = answered || isFilter(m)
+			piece++
+		}
+		if err := c.write(b.B, false); err != nil {
+			return err // and setFilter is released by onWriteClosed
+		}
+		if answered {
+			c.filterAnswered()
+		}
+		batch = batch[piece:]
 	}
-	return c.write(b.B, false)
+	return nil
 }
 
-// Beat pings, also where there is traffic: what the kernel accepts for a
-// client that has vanished proves nothing. The client's answer is due from
-// when the ping has been sent.
+// isFilter reports whether a message answers a change of filter.
+func isFilter(m *hub.Message) bool { return m.Event() == nil && m.Type() == hub.TypeFilter }
+
+// Beat sends a ping, also if there is traffic: that the kernel accepts bytes does
+// not prove that the client is there. The deadline for the pong starts when the
+// ping has been written.
 func (c *conn) Beat(cursor string) error {
 	var p []byte
 	if cursor != "" {
 		p = appendMessage(p, cursor, "stream.cursor", []byte("{}"))
 	}
-	return c.beat(p)
+	return c.writeBeat(p)
 }
 
-// End says goodbye and closes.
+// End sends the reason and a close frame.
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	return c.write(appendEnd(nil, reason, cursor, retry), true)
 }
 
-func (c *conn) Abort() { c.Conn.Close() }
+func (c *conn) Abort() {
+	c.onWriteClosed()
+	c.Conn.Close()
+}

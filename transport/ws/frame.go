@@ -10,11 +10,14 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// encoding is how a message looks on this transport. Frames from a server are
+// encoding is this transport's encoding of a message. Frames from a server are
 // not masked (RFC 6455, section 5.1), so the same bytes serve every client.
 var encoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
-	id := m.ID()
-	return appendMessage(dst, id.String(), string(m.Type()), m.Data())
+	id := ""
+	if e := m.Event(); e == nil || !e.Ephemeral() { // an ephemeral event has no id on the wire
+		id = m.ID().String()
+	}
+	return appendMessage(dst, id, string(m.Type()), m.Data())
 })
 
 // appendMessage appends {"id":...,"event":...,"data":...} as one text frame.
@@ -25,7 +28,7 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 	if id != "" {
 		size += len(`"id":"",`) + len(id)
 	}
-	dst = appendHeader(dst, websocket.TextMessage, size)
+	dst = appendHeader(dst, websocket.TextMessage, uint64(size))
 	dst = append(dst, '{')
 	if id != "" {
 		dst = append(dst, `"id":"`...)
@@ -41,7 +44,7 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 
 // appendHeader appends the header of an unmasked, unfragmented frame (RFC
 // 6455, section 5.2).
-func appendHeader(dst []byte, opcode byte, size int) []byte {
+func appendHeader(dst []byte, opcode byte, size uint64) []byte {
 	const fin = 0x80
 	dst = append(dst, fin|opcode)
 	switch {
@@ -50,7 +53,7 @@ func appendHeader(dst []byte, opcode byte, size int) []byte {
 	case size < 1<<16:
 		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(size))
 	default:
-		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(size))
+		return binary.BigEndian.AppendUint64(append(dst, 127), size)
 	}
 }
 
@@ -63,7 +66,7 @@ func isClose(frame []byte) bool {
 func appendClose(dst []byte, code int, text string) []byte {
 	const most = 123 // bytes of text (RFC 6455, section 5.5); ours are shorter
 	text = text[:min(len(text), most)]
-	dst = appendHeader(dst, websocket.CloseMessage, 2+len(text))
+	dst = appendHeader(dst, websocket.CloseMessage, uint64(2+len(text)))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
 	return append(dst, text...)
 }
@@ -74,7 +77,7 @@ func appendOpening(dst []byte, cursor string, retry time.Duration) []byte {
 	return appendMessage(dst, cursor, "stream.cursor", mustJSON(map[string]int64{"retry": retry.Milliseconds()}))
 }
 
-// appendEnd appends the goodbye and the close frame that goes with it.
+// appendEnd appends stream.end and the close frame.
 func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration) []byte {
 	dst = appendMessage(dst, cursor, "stream.end", mustJSON(struct {
 		Reason hub.Reason `json:"reason"`
@@ -84,11 +87,11 @@ func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration
 }
 
 // closeCode returns the code that goes with a reason (RFC 6455, section 7.4,
-// and 1013 from the IANA registry).
+// and 1012 and 1013 from the IANA registry).
 func closeCode(reason hub.Reason) int {
 	switch reason {
 	case hub.ReasonShutdown:
-		return websocket.CloseGoingAway
+		return websocket.CloseServiceRestart
 	case hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonAbusive:
 		return websocket.ClosePolicyViolation
 	case hub.ReasonOverloaded, hub.ReasonUnavailable:

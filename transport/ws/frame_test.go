@@ -4,11 +4,13 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"github.com/crier-go/crier/hub"
 )
 
 // The bytes of RFC 6455, section 5.2: lengths in their shortest form.
 func TestAppendHeader(t *testing.T) {
-	for size, want := range map[int]string{
+	for size, want := range map[uint64]string{
 		0:       "8100",
 		1:       "8101",
 		125:     "817d",
@@ -34,6 +36,23 @@ func TestAppendControl(t *testing.T) {
 	} {
 		if string(c.got) != string(c.want) {
 			t.Errorf("%s: got %q, want %q", name, c.got, c.want)
+		}
+	}
+}
+
+func TestCloseCode(t *testing.T) {
+	for reason, code := range map[hub.Reason]int{
+		hub.ReasonRevoked:     1008,
+		hub.ReasonExpired:     1008,
+		hub.ReasonAbusive:     1008,
+		hub.ReasonShutdown:    1012,
+		hub.ReasonOverloaded:  1013,
+		hub.ReasonUnavailable: 1013,
+		hub.ReasonGone:        1000,
+		hub.ReasonSlow:        1000,
+	} {
+		if got := closeCode(reason); got != code {
+			t.Errorf("%s: %d, want %d", string(reason), got, code)
 		}
 	}
 }

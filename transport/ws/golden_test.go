@@ -38,13 +38,17 @@ func TestGolden(t *testing.T) {
 				`text {"id":"EVENT","event":"note.added","data":"a"}` + "\n" +
 				`text {"id":"EVENT","event":"alert.raised","data":"b"}` + "\n",
 		},
+		"ephemeral": { // has no id: a client must not resume from it
+			during: func(f *fixture.Fixture, _ *raw) { f.Ephemeral("a") },
+			want:   opening + `text {"event":"note.typed","data":"a"}` + "\n",
+		},
 		"heartbeat": {
-			o:      transport.Options{Heartbeat: time.Minute},
+			o:      transport.Options{Heartbeat: time.Minute, WriteTimeout: time.Minute},
 			during: func(*fixture.Fixture, *raw) { time.Sleep(time.Minute) },
 			want:   opening + `text {"id":"CURSOR","event":"stream.cursor","data":{}}` + "\nping\n",
 		},
 		"heartbeat in traffic": {
-			o: transport.Options{Heartbeat: time.Minute},
+			o: transport.Options{Heartbeat: time.Minute, WriteTimeout: time.Minute}, // the client does not answer
 			during: func(f *fixture.Fixture, _ *raw) {
 				time.Sleep(45 * time.Second)
 				f.Publish("a")
@@ -113,33 +117,41 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Every reason for which the hub ends a stream has its close code.
+// Streams that end have the close code of their reason; TestCloseCode has those
+// that cannot be had from here.
 func TestCloseCodes(t *testing.T) {
-	for reason, code := range map[hub.Reason]int{
-		hub.ReasonRevoked:     1008,
-		hub.ReasonExpired:     1008,
-		hub.ReasonAbusive:     1008,
-		hub.ReasonOverloaded:  1013,
-		hub.ReasonUnavailable: 1013,
-		hub.ReasonGone:        1000,
-		hub.ReasonSlow:        1000,
+	for reason, c := range map[hub.Reason]struct {
+		code int
+		end  func(f *fixture.Fixture)
+	}{
+		hub.ReasonRevoked:  {1008, func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }},
+		hub.ReasonExpired:  {1008, func(*fixture.Fixture) { time.Sleep(time.Minute) }},
+		hub.ReasonShutdown: {1012, func(f *fixture.Fixture) { go f.Hub.Shutdown(context.Background()) }},
 	} {
 		bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
-			// An Authenticator may give a reason itself.
-			f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, reason })
-			c := connect("")
-			if _, message, err := c.receive(); err != nil || !strings.Contains(message, `{"reason":"`+string(reason)+`","retry":`) {
+			f.Authenticate(func(r *http.Request) (hub.Session, error) {
+				s, err := fixture.Known(r)
+				s.Expires = time.Now().Add(time.Minute)
+				return s, err
+			})
+			c1 := connect("")
+			c1.want(opening)
+			c.end(f)
+			if _, message, err := c1.receive(); err != nil || !strings.Contains(message, `{"reason":"`+string(reason)+`","retry":`) {
 				t.Errorf("got %q, %v", message, err)
 			}
-			c.wantClose(code, string(reason))
+			c1.wantClose(c.code, string(reason))
 		})
 	}
-	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
-		c := connect("")
-		c.want(opening)
-		go f.Hub.Shutdown(t.Context())
-		c.receive()
-		c.wantClose(1001, "shutdown")
+	// A newer stream takes the place of the oldest.
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, &hub.Options{StreamsPerUser: 1})
+		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, nil))
+		oldest := connect(t, server, "")
+		oldest.want(opening)
+		connect(t, server, "").want(opening)
+		oldest.receive()
+		oldest.wantClose(1013, "overloaded")
 	})
 }
 

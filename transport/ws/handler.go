@@ -1,6 +1,6 @@
-// Package ws serves a hub's streams over WebSocket (RFC 6455), for clients
-// that also want to talk: they can change their filter while they listen, and
-// send messages to the application.
+// Package ws serves a hub's streams over WebSocket (RFC 6455). Unlike with
+// Server-Sent Events, clients can change their filter on an open stream and send
+// messages to the application.
 //
 //	http.Handle("GET /ws", ws.NewHandler(hub, authenticate, nil))
 //
@@ -10,33 +10,41 @@
 // with an event's id, type and payload. Beside the application's events there
 // are stream.cursor (the opening one, with {"retry":3000}, and heartbeats, with
 // {}), stream.gap, stream.filter (answers a change of filter), stream.error
-// (answers a message that was wrong; it has no id) and stream.end (the reason,
-// and after how many milliseconds to come back). A client keeps the last id it
-// has seen, whatever message it came with, and resumes with it.
+// (answers a message that was wrong) and stream.end (the reason, and how many
+// milliseconds to wait before reconnecting). Ephemeral events and stream.error
+// have no id. A client keeps the last id that it has read, whatever message it
+// came with, and resumes with it.
 //
 // # What a client sends
 //
-// last_event_id and categories in the query of the first request are as on SSE.
-// {"categories":["chat"]} changes the filter. All else goes to
-// Options.OnMessage. A member "ref" of a message that is an object comes back
-// in the stream.error that answers it.
+// last_event_id, categories and topics in the query of the first request are as
+// on SSE. {"categories":["chat"]} changes the filter. {"topics":["a","b"]}
+// replaces the topics that the stream follows. Both can be in one message.
+// Everything else is passed to Options.OnMessage. A member "ref" of a message that
+// is an object comes back in the stream.error that answers it.
 //
 // # Close codes
 //
-// 1000 normal, 1001 shutting down, 1002 for what breaks the protocol, 1003 for a
-// binary message, 1008 revoked, expired or over a limit of messages, 1009 over
-// the read limit, 1013 come back later.
+// 1000 normal; 1012 shutting down (not 1001, after which some clients never come
+// back); 1002 for what breaks the protocol, 1003 for a binary message, 1007 for
+// text that is not UTF-8; 1008 revoked, expired or over a limit of messages;
+// 1009 over the read limit; 1011 for a panic in OnMessage or a ping that was not
+// answered; 1013 when a newer stream has taken this one's place.
+//
+// # Overload
+//
+// A handshake that cannot be served now is answered with 503 and Retry-After,
+// before the upgrade: a handshake that succeeds resets the backoff of clients
+// that reconnect by themselves.
 package ws
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/unread"
 )
 
 // Options are the transport's options and those of WebSocket. The zero value
@@ -44,20 +52,23 @@ import (
 type Options struct {
 	// Common are the options that all transports share.
 	Common transport.Options
-	// OnMessage receives what clients send, other than changes of filter. It is
-	// called in the connection's own reading goroutine, one message after the
-	// other, and holds up nobody else. The text of an error that it returns is
-	// sent to the client as stream.error, and the connection stays. The data
-	// is the message as it came, up to ReadLimit bytes, not checked in any
-	// way; it may be kept. The context has the values of the request, and ends
-	// with the connection. Default: every message is answered with an error.
+	// OnMessage receives what clients send, except changes of filter. Messages
+	// of one connection are passed to it one after the other; connections do
+	// not wait for each other. The text of an error that it returns is sent to
+	// the client as stream.error, and the connection stays open. The data is
+	// the message as it came: at most ReadLimit bytes of valid UTF-8, not
+	// checked otherwise. It may be kept. The context has the values of
+	// the request and ends when the stream or the connection does. No message
+	// is passed on once the stream has ended, for instance by RevokeUser.
+	// Default: every message is answered with an error.
 	OnMessage func(ctx context.Context, c *Client, data []byte) error
 	// ReadLimit is the largest message a client may send, in bytes; a larger
 	// one ends the connection with 1009. Default 64 KiB.
 	ReadLimit int64
-	// MessagesPerSecond is how many messages, pings and pongs counted, a client
-	// may send over time, and MessageBurst how many at once; whoever sends
-	// more is disconnected with 1008. Defaults 20 and 40.
+	// MessagesPerSecond is how many messages a client may send over time, and
+	// MessageBurst how many at once; one that sends more is disconnected with
+	// 1008. Pings, pongs and fragments of less than 1 KiB count as messages.
+	// Defaults 20 and 40.
 	MessagesPerSecond float64
 	MessageBurst      int
 }
@@ -67,11 +78,14 @@ type handler struct {
 	options  Options
 }
 
-// NewHandler returns a handler that serves h's streams to those whom auth
-// knows. It panics if one of them is nil; nil options mean the defaults.
+// NewHandler returns a handler that serves h's streams to the users that auth
+// names. It panics if h or auth is nil. Nil options mean the defaults.
 //
-// A request that is not a WebSocket handshake gets 426. For what else is
-// refused, and how overload is answered, see transport.Acceptor.
+// A request that does not ask for a WebSocket gets 426, and a handshake that is
+// malformed or comes over HTTP/2 gets 400. One that cannot be served now (too
+// many streams, shutting down, the authenticator failed for a reason of its
+// own) gets 503 with Retry-After. For what else is refused see
+// transport.Acceptor.
 func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handler {
 	var options Options
 	if o != nil {
@@ -93,21 +107,26 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := unread.Begin(w, r)
+	hijacked := false
+	defer func() {
+		if !hijacked {
+			body.End()
+		}
+	}()
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
 		transport.WriteError(w, http.StatusMethodNotAllowed, "a WebSocket is opened with GET")
 		return
 	}
-	if problem := handshakeProblem(r); problem != "" {
-		w.Header().Set("Upgrade", "websocket")
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		transport.WriteError(w, http.StatusUpgradeRequired, problem)
+	if !checkHandshake(w, r) {
 		return
 	}
 	stream := h.acceptor.Accept(w, r)
-	if stream == nil {
+	if stream == nil || stream.RefuseWithStatus(w) {
 		return
 	}
+	hijacked = true // or gorilla has answered, and there is no body
 	c, err := h.upgrade(w, r)
 	if err != nil {
 		// gorilla has answered, or closed what it had taken over.
@@ -115,24 +134,5 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stream.Close()
 		return
 	}
-	c.stream = stream
-	stream.Start(c)
-	go c.await()
-}
-
-// handshakeProblem says what keeps a GET request from being a WebSocket
-// handshake (RFC 6455, section 4.2.1), before anybody is subscribed for it.
-func handshakeProblem(r *http.Request) string {
-	switch {
-	case r.ProtoMajor != 1:
-		return "WebSocket is served over HTTP/1.1 here"
-	case !websocket.IsWebSocketUpgrade(r):
-		return "this is a WebSocket: connect with Upgrade: websocket"
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
-		return "only version 13 of WebSocket is spoken here"
-	}
-	if key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key")); err != nil || len(key) != 16 {
-		return "the handshake lacks a Sec-WebSocket-Key of 16 bytes in base64"
-	}
-	return ""
+	c.start(stream)
 }

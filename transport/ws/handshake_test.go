@@ -2,9 +2,12 @@ package ws_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -23,19 +26,27 @@ func TestHandshake(t *testing.T) {
 		status int
 		header string // that must be there
 	}{
-		"right":                 {func(r *http.Request) {}, 101, "Sec-Websocket-Accept"},
-		"in a list":             {func(r *http.Request) { r.Header.Set("Connection", "keep-alive, upgrade") }, 101, ""},
-		"method POST":           {func(r *http.Request) { r.Method = "POST" }, 405, "Allow"},
-		"method HEAD":           {func(r *http.Request) { r.Method = "HEAD" }, 405, "Allow"},
-		"method OPTIONS":        {func(r *http.Request) { r.Method = "OPTIONS" }, 405, "Allow"},
-		"a plain GET":           {func(r *http.Request) { r.Header = http.Header{} }, 426, "Upgrade"},
+		"right":          {func(r *http.Request) {}, 101, "Sec-Websocket-Accept"},
+		"in a list":      {func(r *http.Request) { r.Header.Set("Connection", "keep-alive, upgrade") }, 101, ""},
+		"method POST":    {func(r *http.Request) { r.Method = "POST" }, 405, "Allow"},
+		"method HEAD":    {func(r *http.Request) { r.Method = "HEAD" }, 405, "Allow"},
+		"method OPTIONS": {func(r *http.Request) { r.Method = "OPTIONS" }, 405, "Allow"},
+		"a plain GET":    {func(r *http.Request) { r.Header = http.Header{} }, 426, "Upgrade"},
+		"empty elements": {func(r *http.Request) {
+			r.Header.Set("Connection", ",, Upgrade,")
+			r.Header.Set("Upgrade", ",websocket ,")
+		}, 101, ""},
+		"in two headers":        {func(r *http.Request) { r.Header["Connection"] = []string{"keep-alive", "Upgrade"} }, 101, ""},
 		"no Connection":         {func(r *http.Request) { r.Header.Del("Connection") }, 426, "Upgrade"},
+		"another Connection":    {func(r *http.Request) { r.Header.Set("Connection", "upgrades") }, 426, "Connection"},
 		"another protocol":      {func(r *http.Request) { r.Header.Set("Upgrade", "h2c") }, 426, "Upgrade"},
 		"no version":            {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Version") }, 426, "Sec-WebSocket-Version"},
 		"version 8":             {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "8") }, 426, "Sec-WebSocket-Version"},
-		"no key":                {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }, 426, "Upgrade"},
-		"a key that is short":   {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "c2hvcnQ=") }, 426, "Upgrade"},
-		"a key that is no code": {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!!!") }, 426, "Upgrade"},
+		"no key":                {func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }, 400, ""},
+		"two keys":              {func(r *http.Request) { r.Header.Add("Sec-WebSocket-Key", "AQEBAQEBAQEBAQEBAQEBAQ==") }, 400, ""},
+		"a key that is short":   {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "c2hvcnQ=") }, 400, ""},
+		"a key that is no code": {func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "!!!!!!!!!!!!!!!!!!!!!!!!") }, 400, ""},
+		"a body":                {func(r *http.Request) { r.Header.Set("Content-Length", "500") }, 400, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,6 +63,9 @@ func TestHandshake(t *testing.T) {
 				if resp.StatusCode != c.status || c.header != "" && resp.Header.Get(c.header) == "" {
 					t.Errorf("got %s, %v; want %d with %s", resp.Status, resp.Header, c.status, c.header)
 				}
+				if resp.StatusCode == 426 && (resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Connection") != "Upgrade") {
+					t.Errorf("426 without Upgrade and Connection: %v", resp.Header)
+				}
 				if want := c.status == 101; (f.Subscribed() == 1) != want {
 					t.Errorf("%d streams were opened", f.Subscribed())
 				}
@@ -62,7 +76,7 @@ func TestHandshake(t *testing.T) {
 
 // The example of RFC 6455, section 1.3; and a cookie that middleware sets goes
 // along, while other headers of a response mean nothing here.
-func TestHandshakeAnswer(t *testing.T) {
+func TestHandshakeResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		inner := ws.NewHandler(f.Hub, f.Auth, nil)
@@ -99,7 +113,7 @@ func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // A connection that cannot be taken over is an error that says so, and leaves
 // nothing subscribed.
-func TestCannotUpgrade(t *testing.T) {
+func TestUpgradeFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		inner := ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Logger: f.Logger()}))
@@ -125,27 +139,77 @@ func TestCannotUpgrade(t *testing.T) {
 	})
 }
 
-// What cannot be served now is told in the stream, with the code that says
-// "try again later".
-func TestShed(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+// An Upgrade field in HTTP/1.0 is ignored (RFC 9110, section 7.8).
+func TestHandshakeInHTTP10IsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		conn := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, nil)).Dial()
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusUpgradeRequired || f.Subscribed() != 0 {
+			t.Errorf("got %s", resp.Status)
+		}
+	})
+}
+
+// HTTP/2 forbids the fields that a 426 needs (RFC 9113, section 8.2.2): clients
+// treat a response with them as a protocol error.
+func TestHandshakeOverHTTP2IsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
+		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, nil))
+		var protocols http.Protocols
+		protocols.SetUnencryptedHTTP2(true)
+		client := &http.Transport{
+			Protocols:   &protocols,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return server.Dial(), nil },
+		}
+		defer client.CloseIdleConnections()
+		resp, err := client.RoundTrip(fixture.Request("/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Upgrade") != "" || resp.Header.Get("Connection") != "" {
+			t.Errorf("got %s, %v", resp.Status, resp.Header)
+		}
+	})
+}
+
+// What cannot be served now is refused before the upgrade: a handshake that
+// succeeds resets the backoff of clients.
+func TestUnavailableIsRefusedBeforeUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fixture.New(t, nil)
 		f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("away") })
+		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Logger: f.Logger()})))
 		retries := map[int]bool{}
 		for range 20 {
-			c := connect("")
-			_, message, err := c.receive()
-			m := regexp.MustCompile(`^{"event":"stream.end","data":{"reason":"unavailable","retry":(\d+)}}$`).FindStringSubmatch(message)
-			if err != nil || m == nil {
-				t.Fatalf("got %q, %v", message, err)
+			conn := server.Dial()
+			r := fixture.Upgrade(fixture.Request("/"))
+			fixture.Send(t, conn, r)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+			if err != nil {
+				t.Fatal(err)
 			}
-			ms, err := strconv.Atoi(m[1])
-			if err != nil || ms < 30_000 || ms >= 60_000 {
-				t.Errorf("retry: %s; want 30000 to 60000, ten to twenty times Options.Retry", m[1])
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
 			}
-			retries[ms] = true
-			c.wantClose(1013, "unavailable")
+			if want := `{"error":"come back later: unavailable"}` + "\n"; resp.StatusCode != http.StatusServiceUnavailable || string(body) != want {
+				t.Fatalf("got %s, %q", resp.Status, body)
+			}
+			seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+			if err != nil || seconds < 30 || seconds > 60 {
+				t.Errorf("Retry-After: %q; want 30 to 60, ten to twenty times Options.Retry", resp.Header.Get("Retry-After"))
+			}
+			retries[seconds] = true
 		}
-		if len(retries) < 10 {
+		if len(retries) < 8 {
 			t.Errorf("20 clients that were sent away together come back at %d times", len(retries))
 		}
 		if f.Subscribed() != 0 {
@@ -154,7 +218,7 @@ func TestShed(t *testing.T) {
 	})
 }
 
-func TestNewHandlerPanics(t *testing.T) {
+func TestNewHandlerPanicsOnBadOptions(t *testing.T) {
 	f := fixture.New(t, nil)
 	for name, newHandler := range map[string]func(){
 		"no hub":              func() { ws.NewHandler(nil, f.Auth, nil) },

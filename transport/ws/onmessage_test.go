@@ -3,13 +3,15 @@ package ws_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/fixture"
 	"github.com/crier-go/crier/transport/ws"
 )
@@ -30,7 +32,6 @@ func TestOnMessage(t *testing.T) {
 		for message, want := range map[string]string{
 			`hello`:                  `{"you said":"hello"}`,
 			`{"categories":"notes"}`: `{"you said":"{\"categories\":\"notes\"}"}`,
-			"\xff":                   `{"you said":"\ufffd"}`, // the application's to check; a frame in any case
 		} {
 			c.send(text(message))
 			c.want(`{"event":"echo.sent","data":` + want + `}`)
@@ -41,7 +42,7 @@ func TestOnMessage(t *testing.T) {
 }
 
 // An error is the client's to read, and the connection stays.
-func TestOnMessageError(t *testing.T) {
+func TestOnMessageErrorIsSentToClient(t *testing.T) {
 	refuse := func(context.Context, *ws.Client, []byte) error { return errors.New("not \"now\", \xff\r\n") }
 	bubble(t, &ws.Options{OnMessage: refuse}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -54,7 +55,7 @@ func TestOnMessageError(t *testing.T) {
 }
 
 // What is not to be sent is an error for the application, and nothing is sent.
-func TestClientSendRefuses(t *testing.T) {
+func TestClientSendRefusesBadName(t *testing.T) {
 	bad := map[string]any{"Bad": 1, "": 1, "a..b": 1, `a","data":1}`: 1, "a\n": 1, "ok": func() {},
 		"stream.end": 1, "stream": 1} // the hub's own, which a client relies on
 	try := func(_ context.Context, c *ws.Client, _ []byte) error {
@@ -113,29 +114,115 @@ func TestOnMessageContext(t *testing.T) {
 	})
 }
 
-// A stream that was refused has a client for a moment, and no session.
-func TestMessageOfRefused(t *testing.T) {
-	called := false
-	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, _ []byte) error {
-		called = true
-		return nil
-	}}
-	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
-		f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("away") })
-		c := connect("")
-		c.send(text("x"), text(`{"categories":["notes"]}`))
-		if _, message, err := c.receive(); err != nil || !strings.Contains(message, "stream.end") {
-			t.Errorf("got %q, %v", message, err)
+// The context ends with the connection and with the stream, also while OnMessage
+// runs and whatever else hangs.
+func TestOnMessageContextEndsDuringCall(t *testing.T) {
+	stall := func(f *fixture.Fixture) {
+		for range 10 {
+			f.Publish(strings.Repeat("x", 10_000))
 		}
-		c.wantClose(1013, "unavailable")
-		if called {
-			t.Error("the application was given a message of somebody whom it does not know")
+		synctest.Wait()
+	}
+	revoke := func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) }
+	for name, end := range map[string]func(f *fixture.Fixture, c *raw){
+		"the client hangs up":         func(_ *fixture.Fixture, c *raw) { c.Conn.Close() },
+		"it does, having pipelined":   func(_ *fixture.Fixture, c *raw) { c.send(text("y"), text("z")); c.Conn.Close() },
+		"it closes its half":          func(_ *fixture.Fixture, c *raw) { c.Conn.CloseWrite() },
+		"revoked":                     func(f *fixture.Fixture, _ *raw) { revoke(f) },
+		"revoked, and nothing moves":  func(f *fixture.Fixture, _ *raw) { stall(f); revoke(f) },
+		"shutdown":                    func(f *fixture.Fixture, _ *raw) { go f.Hub.Shutdown(context.Background()) },
+		"shutdown, and nothing moves": func(f *fixture.Fixture, _ *raw) { stall(f); go f.Hub.Shutdown(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var began, ended time.Time
+			calls := 0
+			done := make(chan bool)
+			o := &ws.Options{OnMessage: func(ctx context.Context, _ *ws.Client, _ []byte) error {
+				if calls++; calls == 1 {
+					<-ctx.Done()
+					ended = time.Now()
+					close(done)
+				}
+				return nil
+			}}
+			bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+				c := connect("")
+				c.want(opening)
+				c.send(text("x"))
+				time.Sleep(3 * time.Second)
+				began = time.Now()
+				end(f, c)
+				<-done
+				if took := ended.Sub(began); took > 0 {
+					t.Errorf("the context ended %v later", took)
+				}
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				if st := f.Hub.Stats(); len(st.Streams) > 0 {
+					t.Errorf("still open: %v", st.Streams)
+				}
+			})
+		})
+	}
+}
+
+// What the client sends while OnMessage runs waits for its turn, and nothing of
+// it is lost to the watch over the connection.
+func TestMessagesWaitForSlowOnMessage(t *testing.T) {
+	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
+		time.Sleep(time.Minute)
+		return c.Send("done", string(data[:1]))
+	}, MessagesPerSecond: 100}
+	o.Common.Heartbeat = 25 * time.Second
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		var want []string
+		for i := range 20 {
+			c.send(text(fmt.Sprintf("%c%s", 'a'+i, strings.Repeat("x", i*20))), frame(fin|opPong, ""))
+			want = append(want, fmt.Sprintf(`{"event":"done","data":"%c"}`, 'a'+i))
+			time.Sleep(time.Second)
+		}
+		var got []string
+		messages, _ := c.answer(25 * time.Minute)
+		for _, m := range messages {
+			if strings.Contains(m, "done") {
+				got = append(got, m)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
 		}
 	})
 }
 
+// Once a session is revoked, the application hears nothing of it any more, also
+// if the stream's writer hangs.
+func TestOnMessageNotCalledAfterRevocation(t *testing.T) {
+	var heard atomic.Int64
+	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { heard.Add(1); return nil }}
+	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		c := connect("")
+		c.want(opening)
+		c.send(text("x"))
+		synctest.Wait()
+		for range 10 {
+			f.Publish(strings.Repeat("x", 10_000)) // unread: the writer hangs
+		}
+		synctest.Wait()
+		f.Hub.RevokeUser(context.Background(), fixture.Alice)
+		for range 8 {
+			c.send(text("y"))
+			time.Sleep(time.Second)
+		}
+		if n := heard.Load(); n != 1 {
+			t.Errorf("%d messages were passed on, %d of them after the revocation", n, n-1)
+		}
+		time.Sleep(10 * time.Second)
+	})
+}
+
 // A panic of the application costs the connection that it came from, no more.
-func TestMessagePanics(t *testing.T) {
+func TestOnMessagePanicClosesConnection(t *testing.T) {
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { panic("a bug") }}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c, other := connect(""), connect("")

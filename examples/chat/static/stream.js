@@ -141,10 +141,11 @@ export class Stream {
   }
 
   // #count notes an event as replayed when it happened before this stream was
-  // open. An event's id is a version 7 UUID, which begins with its time.
+  // open. An event's id is a version 7 UUID, which begins with its time. (An
+  // ephemeral event has none, and is never replayed.)
   #count(message) {
     const category = this.#types[message.event];
-    message.replayed = Boolean(category) && !this.#on.caused(message) && timeOf(message.id) < this.#openedAt;
+    message.replayed = Boolean(category) && Boolean(message.id) && !this.#on.caused(message) && timeOf(message.id) < this.#openedAt;
     if (message.replayed) this.#replayed[category] = (this.#replayed[category] ?? 0) + 1;
   }
 

@@ -1,0 +1,79 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A Position is a place in the order of a store. The first append has position
+// 1; zero lies before everything.
+type Position = uint64
+
+// Categories is a set of categories: bit i is the i-th.
+type Categories = uint64
+
+// A Class says how long an item is kept, and for whom.
+type Class uint8
+
+const (
+	// Retained items are replayed until the bounds of their log or of the
+	// store evict them.
+	Retained Class = iota
+	// ShortLived items are replayed for at least Item.Life. They have a ring of
+	// their own, so that they evict no retained item.
+	ShortLived
+	// Ephemeral items reach the readers that follow the log when they are
+	// appended. They are never replayed, and their loss is not reported.
+	Ephemeral
+
+	classes = 3
+)
+
+// An Item is what a log holds: a message M and what the log needs to know of
+// it. Set the exported fields before Append and leave them alone afterwards. An
+// item may be appended several times.
+type Item[M any] struct {
+	Message  M
+	ID       uuid.UUID     // version 7; finds the item again, see Reader.Find
+	Category uint8         // below Config.Categories
+	Class    Class         //
+	Size     int           // bytes that a batch counts for it
+	Cost     int64         // bytes that keeping it costs
+	Time     int64         // when it was made, by Config.Now
+	Life     time.Duration // of a ShortLived item
+	// Latest, if not empty, names the value that this item states: it
+	// supersedes an earlier item of the same log and Latest.
+	Latest string
+
+	refs  int32    // entries that hold it; guarded by Store.mu
+	entry Entry[M] // the first of them: most items need no more
+}
+
+// An Entry is an item in its place in one log. It is immutable, but for its
+// neighbours in the retention list, which Store.mu guards.
+type Entry[M any] struct {
+	position     Position
+	after        Position // of the entry before it in this log, evicted or not
+	key          uint64   // keyOf(item.ID), so that a search need not touch the item
+	peak         int64    // highest creation time up to here in this ring, see ring.find
+	item         *Item[M] // nil if a later entry states the same value
+	log          *Log[M]
+	older, newer *Entry[M] // in the order of the store, of the same class
+}
+
+// EntryOverhead is what each log that keeps an item pays beside Item.Cost: the
+// entry and its slots in a ring that is between a quarter full and full.
+const EntryOverhead = 112
+
+// keyOf returns the random half of a version 7 UUID.
+func keyOf(id uuid.UUID) uint64 { return binary.BigEndian.Uint64(id[8:]) }
+
+// Millis returns the Unix time in milliseconds that a version 7 UUID begins
+// with (RFC 9562, section 5.7).
+func Millis(id uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(id[:8]) >> 16) }
+
+// Unbounded is a bound that is never reached.
+const Unbounded = math.MaxInt64

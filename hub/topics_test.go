@@ -1,0 +1,287 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+)
+
+// following opens a stream of a user that follows topics and everything else.
+func following(t *testing.T, h *Hub, user uuid.UUID, after string, topics ...string) *Subscription {
+	t.Helper()
+	s, err := h.Subscribe(Request{
+		Session: Session{User: user, ID: "s1", Allowed: Everything(), Topics: topics},
+		Filter:  Everything(), Topics: topics, After: after,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func publishTo(t *testing.T, h *Hub, text string, to ...Audience) {
+	t.Helper()
+	if err := h.PublishTo(t.Context(), made(note, uuid.Nil, text), to...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTopicReachesWhoFollowsIt(t *testing.T) {
+	h := New(&kinds, &Options{UserEvents: 3})
+	a, b := following(t, h, alice, "", "doc:1", "doc:2"), following(t, h, bob, "")
+	start := h.Cursor()
+	publishTo(t, h, "1", Topic("doc:1"))
+	publishTo(t, h, "2", User(bob))
+	publishTo(t, h, "once", User(alice), Topic("doc:1"), Topic("doc:2"), Everyone())
+	publishTo(t, h, "nobody", Topic("doc:3"))
+	expect(t, taken(t, a), "1", "once")
+	expect(t, taken(t, b), "2", "once")
+
+	// Resuming and gaps are those of a user's log.
+	expect(t, taken(t, following(t, h, alice, start, "doc:1")), "1", "once")
+	for i := range 4 {
+		publishTo(t, h, fmt.Sprint("x", i), Topic("doc:2"))
+	}
+	expect(t, taken(t, following(t, h, alice, start, "doc:1")), "1", "once")
+	expect(t, taken(t, following(t, h, alice, start, "doc:2")), gapEvicted, "once", "x1", "x2", "x3")
+}
+
+func TestTopicResumesFromItsEvent(t *testing.T) {
+	h := New(&kinds, nil)
+	first := made(note, uuid.Nil, "1")
+	if err := h.PublishTo(t.Context(), first, Topic("doc:1")); err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, h, "2", Topic("doc:1"))
+	expect(t, taken(t, following(t, h, alice, first.ID().String(), "doc:1")), "2")
+	// Who does not follow the topic does not learn that the event exists.
+	expect(t, taken(t, following(t, h, alice, first.ID().String())), gapUnknown)
+}
+
+func TestSetTopicsStartsAtItsCursor(t *testing.T) {
+	h := New(&kinds, nil)
+	s := following(t, h, alice, "", "a")
+	s.session.Topics = append(s.session.Topics, "b")
+	publishTo(t, h, "before", Topic("b"))
+	expect(t, taken(t, s))
+	if err := s.SetTopics(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, h, "left", Topic("a"))
+	publishTo(t, h, "after", Topic("b"))
+	batch, err := s.Take(nil)
+	if err != nil || len(batch) != 2 || text(batch[0]) != `filter:{"categories":["notes","alerts","typing"],"topics":["b"]}` || text(batch[1]) != "after" {
+		t.Fatalf("%d messages, beginning %s; %v", len(batch), text(batch[0]), err)
+	}
+	expect(t, taken(t, following(t, h, alice, batch[0].ID().String(), "b")), "after")
+	if err := s.SetTopics(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, taken(t, s), `filter:{"categories":["notes","alerts","typing"],"topics":[]}`)
+}
+
+func TestTopicsAreAuthorized(t *testing.T) {
+	asked := 0
+	h := New(&kinds, &Options{TopicsPerStream: 3, Authorize: func(_ context.Context, s Session, topic string) error {
+		asked++
+		if s.User != alice || topic != "open" {
+			return errors.New("not a member")
+		}
+		return nil
+	}})
+	s := following(t, h, alice, "", "own")
+	for name, c := range map[string]struct {
+		topics []string
+		want   error
+	}{
+		"own":        {[]string{"own"}, nil},
+		"authorized": {[]string{"own", "open", "open"}, nil},
+		"forbidden":  {[]string{"secret"}, ErrForbiddenTopic},
+		"empty":      {[]string{""}, new(TopicError)},
+		"long":       {[]string{strings.Repeat("x", 129)}, new(TopicError)},
+		"not UTF-8":  {[]string{"\xff"}, new(TopicError)},
+		"control":    {[]string{"a\nb"}, new(TopicError)},
+		"too many":   {[]string{"own", "open", "a", "b"}, new(TooManyTopicsError)},
+	} {
+		for way, err := range map[string]error{
+			"SetTopics": s.SetTopics(t.Context(), c.topics...),
+			"Subscribe": func() error {
+				s, err := h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything(), Topics: []string{"own"}}, Filter: Everything(), Topics: c.topics})
+				if err == nil {
+					s.Close()
+				}
+				return err
+			}(),
+		} {
+			switch want := c.want.(type) {
+			case *TopicError:
+				if _, ok := errors.AsType[*TopicError](err); !ok {
+					t.Errorf("%s, %s: %v", way, name, err)
+				}
+			case *TooManyTopicsError:
+				if e, ok := errors.AsType[*TooManyTopicsError](err); !ok || e.Limit != 3 {
+					t.Errorf("%s, %s: %v", way, name, err)
+				}
+			default:
+				if !errors.Is(err, want) {
+					t.Errorf("%s, %s: %v", way, name, err)
+				}
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("Authorize was not asked")
+	}
+	if err := h.PublishTo(t.Context(), made(note, uuid.Nil, "x"), Topic("a\x00")); err == nil {
+		t.Error("an event is published to a topic that cannot be")
+	}
+	many := append(Users(make([]uuid.UUID, 0)...), Topic("t"))
+	for range 256 {
+		many = append(many, User(uuid.New()))
+	}
+	if err := h.PublishTo(t.Context(), made(note, uuid.Nil, "x"), many...); err != ErrTooManyAudiences {
+		t.Errorf("%d audiences with a topic: %v", len(many), err)
+	}
+}
+
+// Leave is as effective as a revocation: nothing that is published after it
+// reaches the streams, they cannot ask again, and neither can a request that was
+// authenticated before.
+func TestLeaveIsEffectiveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(&kinds, nil)
+		s, other := following(t, h, alice, "", "room"), following(t, h, bob, "", "room")
+		publishTo(t, h, "last", Topic("room"))
+		before := time.Now()
+		time.Sleep(time.Second)
+		if n, err := h.Leave(t.Context(), alice, "room"); n != 1 || err != nil {
+			t.Errorf("%d streams left, %v", n, err)
+		}
+		publishTo(t, h, "after", Topic("room"))
+		expect(t, taken(t, s), `filter:{"categories":["notes","alerts","typing"],"topics":[]}`)
+		expect(t, taken(t, other), "last", "after")
+		if err := s.SetTopics(t.Context(), "room"); !errors.Is(err, ErrForbiddenTopic) {
+			t.Errorf("asks again: %v", err)
+		}
+		late := Request{Session: Session{User: alice, Allowed: Everything(), Topics: []string{"room"}}, Filter: Everything(), Topics: []string{"room"}, Authenticated: before}
+		if _, err := h.Subscribe(late); !errors.Is(err, ErrForbiddenTopic) {
+			t.Errorf("authenticated before: %v", err)
+		}
+		time.Sleep(time.Second)
+		late.Authenticated = time.Now()
+		must(h.Subscribe(late)).Close()
+		if n, err := h.Join(t.Context(), alice, "room"); n != 1 || err != nil {
+			t.Errorf("%d streams joined, %v", n, err)
+		}
+		publishTo(t, h, "again", Topic("room"))
+		expect(t, taken(t, s), `filter:{"categories":["notes","alerts","typing"],"topics":["room"]}`, "again")
+	})
+}
+
+// A phone that reconnects within the grace does not flicker; a second stream of a
+// user is no news.
+func TestPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		h := New(&kinds, &Options{Presence: &PresenceEvents{Event: func(c PresenceChange) (*event.Event, error) {
+			changes = append(changes, fmt.Sprint(c.Topic, " ", c.Meta, " ", c.Joined))
+			return typing.New(uuid.Nil, fmt.Sprint(c.Meta, c.Joined))
+		}}})
+		open := func(user uuid.UUID, name string) *Subscription {
+			return must(h.Subscribe(Request{
+				Session: Session{User: user, ID: name, Allowed: Everything(), Topics: []string{"room"}, Meta: name},
+				Filter:  Everything(), Topics: []string{"room"},
+			}))
+		}
+		watcher := open(bob, "Bob")
+		defer watcher.Close()
+		phone := open(alice, "Alice")
+		tab := open(alice, "Alice")
+		if got := h.Presence("room"); len(got) != 3 || got[1].User != alice || got[1].Meta != "Alice" || got[1].Since.IsZero() {
+			t.Errorf("present are %+v", got)
+		}
+		if got := h.Listening(alice); len(got) != 2 || got[0].SessionID != "Alice" {
+			t.Errorf("listening are %+v", got)
+		}
+		expect(t, taken(t, watcher), "Bobtrue", "Alicetrue")
+		tab.Close()
+		phone.Close()
+		time.Sleep(4 * time.Second)
+		phone = open(alice, "Alice")
+		time.Sleep(time.Minute)
+		phone.Close()
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		expect(t, changes, "room Bob true", "room Alice true", "room Alice false")
+		expect(t, taken(t, watcher), "Alicefalse")
+		open(alice, "Alice").Close()
+		if err := h.Shutdown(func() context.Context { c, f := context.WithTimeout(t.Context(), time.Second); t.Cleanup(f); return c }()); err == nil {
+			t.Error("the watcher is open, and the hub says that nothing is left")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		expect(t, changes[3:], "room Alice true") // nobody leaves a hub that is closed
+	})
+}
+
+func TestShortLivedEventsAreReplayedForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kinds event.Registry
+		keep := event.Define[string](&kinds, "notes", "note.added", "A note.")
+		chunk := event.Define[string](&kinds, "ai", "ai.chunk", "A piece.", event.RetainFor(time.Minute))
+		h := New(&kinds, &Options{UserEvents: 5})
+		start := h.Cursor()
+		publish(t, h, made(keep, alice, "kept"))
+		var ids []string
+		for i := range 300 {
+			e := made(chunk, alice, fmt.Sprint(i))
+			ids = append(ids, e.ID().String())
+			publish(t, h, e)
+		}
+		for cut, id := range ids { // cut at any token
+			got := taken(t, subscribed(t, h, alice, id))
+			if len(got) != 299-cut || len(got) > 0 && got[0] != fmt.Sprint(cut+1) {
+				t.Fatalf("cut at %d: %d pieces follow, beginning %.20q", cut, len(got), got[:1])
+			}
+			for _, s := range h.streamsOf(alice) {
+				s.Close()
+			}
+		}
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		expect(t, taken(t, subscribed(t, h, alice, start)), gapEvicted, "kept")
+		for range 1100 {
+			publish(t, h, made(chunk, alice, "x"))
+		}
+		got := taken(t, subscribed(t, h, alice, start))
+		if got[0] != gapEvicted || len(got) != 1024+2 || got[1] != "kept" {
+			t.Errorf("%d messages, beginning %q", len(got), got[:2])
+		}
+	})
+}
+
+func TestLatestValueIsEnough(t *testing.T) {
+	var kinds event.Registry
+	value := event.Define[[2]string](&kinds, "values", "value.updated", "A value.", event.Latest(func(v [2]string) string { return v[0] }))
+	h := New(&kinds, nil)
+	s := subscribed(t, h, alice, "")
+	var first *event.Event
+	for _, v := range [][2]string{{"a", "1"}, {"b", "1"}, {"a", "2"}, {"a", "3"}, {"b", "2"}} {
+		e := must(value.New(alice, v))
+		if first == nil {
+			first = e
+		}
+		publish(t, h, e)
+	}
+	expect(t, taken(t, s), `["a","3"]`, `["b","2"]`)
+	expect(t, taken(t, subscribed(t, h, alice, first.ID().String())), `["a","3"]`, `["b","2"]`)
+}

@@ -1,0 +1,58 @@
+package transport_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport/internal/fixture"
+)
+
+// A topic that cannot be had is refused before the stream, and the answer names
+// none of the topics that exist.
+func TestTopicsInTheQuery(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) {
+			return hub.Session{User: fixture.Alice, Allowed: hub.Everything(), Topics: []string{"room:one", "room:two", "x;y"}}, nil
+		})
+		many := make([]string, 101)
+		for i := range many {
+			many[i] = fmt.Sprint("room:", i)
+		}
+		for query, want := range map[string]int{
+			"topics=secret":                                  http.StatusForbidden,
+			"topics=room:one,secret":                         http.StatusForbidden,
+			"topics=":                                        http.StatusBadRequest,
+			"topics=room:one,":                               http.StatusBadRequest,
+			"topics=room%zz":                                 http.StatusBadRequest,
+			"topics=room:one;":                               http.StatusBadRequest,
+			"topics=a%0ab":                                   http.StatusBadRequest,
+			"topics=%ff":                                     http.StatusBadRequest,
+			"topics=" + strings.Repeat("x", 129):             http.StatusBadRequest,
+			"topics=" + strings.Join(many, ","):              http.StatusBadRequest,
+			"topics=" + strings.Repeat("a,", 1<<16):          http.StatusBadRequest,
+			strings.Repeat("topics=a&", 1<<14):               http.StatusBadRequest,
+			"topics=" + url.QueryEscape("x;y") + "&topics=&": http.StatusBadRequest,
+		} {
+			resp := ask(fixture.Request("/?"+query), nil)
+			if resp.StatusCode != want {
+				t.Errorf("%.40s: got %s, want %d", query, resp.Status, want)
+			}
+			if text := errorOf(t, resp); strings.Contains(text, "room:") || strings.Contains(text, "secret") {
+				t.Errorf("%.40s: the answer names a topic: %s", query, text)
+			}
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+		for n, query := range []string{"topics=room:one,room:two", "topics=room%3Aone&topics=room:two", "topics=x%3By"} {
+			ask(fixture.Request("/?"+query), nil)
+			if f.Subscribed() != n+1 {
+				t.Errorf("%s: no stream", query)
+			}
+		}
+	})
+}

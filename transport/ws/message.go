@@ -1,0 +1,102 @@
+package ws
+
+import (
+	"bufio"
+	"errors"
+	"time"
+
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+)
+
+// watchDelay is how long OnMessage runs before its connection is watched. Most
+// calls return before.
+const watchDelay = 50 * time.Millisecond
+
+// onMessage gives a message to the application. While OnMessage runs, nobody
+// else reads from the connection: so it is watched, for the context to end when
+// the client hangs up.
+func (c *conn) onMessage(data []byte) error {
+	watched := make(chan struct{})
+	watch := time.AfterFunc(watchDelay, func() {
+		defer close(watched)
+		c.watch()
+	})
+	defer func() { // also after a panic
+		if !watch.Stop() {
+			c.interrupt()
+			<-watched
+			c.endWatching()
+		}
+	}()
+	return c.handler.options.OnMessage(c.ctx, &Client{c}, data)
+}
+
+// watch reads ahead, as far as the buffer goes, until the connection breaks or
+// c.interrupt is called. What does not fit is left to the kernel; then the next
+// heartbeat's write notices that the client has gone.
+func (c *conn) watch() {
+	c.beginWatching()
+	for {
+		_, err := c.in.Peek(c.in.Buffered() + 1)
+		switch {
+		case err == nil:
+		case errors.Is(err, bufio.ErrBufferFull), c.wasInterrupted():
+			return
+		default:
+			c.cancel()
+			return
+		}
+	}
+}
+
+// change changes the stream's filter and its topics, and returns once
+// stream.filter has been written or never will be. What is nil stays as it is. An
+// error is for the client; then nothing has changed.
+func (c *conn) change(categories, topics *[]string) error {
+	var filter hub.Filter
+	if categories != nil {
+		var err error
+		if filter, err = transport.ParseCategories(c.handler.acceptor.Hub(), *categories); err != nil {
+			return err
+		}
+	}
+	answered := make(chan struct{})
+	c.mu.Lock()
+	if c.closed || c.err != nil {
+		c.mu.Unlock()
+		return nil
+	}
+	c.awaitingFilter = answered
+	c.mu.Unlock()
+	if err := c.apply(categories != nil, filter, topics); err != nil {
+		c.filterAnswered()
+		return err
+	}
+	<-answered
+	return nil
+}
+
+// apply changes the topics first, since they can be refused.
+func (c *conn) apply(hasFilter bool, filter hub.Filter, topics *[]string) error {
+	sub := c.stream.Subscription()
+	if topics != nil {
+		if err := sub.SetTopics(c.ctx, *topics...); err != nil {
+			return errors.New(transport.TopicProblem(err))
+		}
+	}
+	if hasFilter {
+		return sub.SetFilter(filter)
+	}
+	return nil
+}
+
+// filterAnswered releases setFilter.
+func (c *conn) filterAnswered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awaitingFilter != nil {
+		close(c.awaitingFilter)
+		c.awaitingFilter = nil
+	}
+}
