@@ -34,6 +34,7 @@ var arrows = []struct {
 	{"bridge", []string{uuid, "event", "hub"}},
 	{"hub", []string{uuid, "event"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
+	{"hub/backplanetest", []string{uuid, "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
