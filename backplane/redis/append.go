@@ -1,0 +1,162 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/crier-go/crier/hub"
+)
+
+// A record is an entry with one field, whose value is the record's id (16
+// bytes) and its data. One value costs go-redis less to read than several.
+const (
+	recordField  = "r"
+	recordHeader = 16
+)
+
+const (
+	// maxFlushes is how many pipelines are under way at once: while one waits
+	// for its replies, the next is written.
+	maxFlushes = 2
+	// A pipeline is bounded by the number of its records and by their bytes.
+	maxFlushRecords = 512
+	maxFlushBytes   = 1 << 20
+)
+
+// A pending is an Append that waits for its outcome.
+type pending struct {
+	value []byte
+	done  chan error // buffered
+}
+
+// Append implements [hub.Backplane]. Concurrent Appends are pipelined
+// automatically. nil means that the server has executed the XADD: the record is
+// in its memory, and on its disk according to appendfsync. An error that wraps
+// hub.ErrUnavailable leaves open whether the record is in the stream.
+//
+// When the connection fails, the client tries again as its MaxRetries says; then
+// a record may stand in the stream twice. Append itself does not try again.
+func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
+	if len(r.Data) > b.options.MaxRecord {
+		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: b.options.MaxRecord}
+	}
+	if ctx.Err() != nil {
+		return unavailable("append a record", context.Cause(ctx))
+	}
+	// A copy: the pipeline may outlive ctx.
+	value := make([]byte, 0, recordHeader+len(r.Data))
+	value = append(append(value, r.ID[:]...), r.Data...)
+	p := &pending{value: value, done: make(chan error, 1)}
+
+	b.mu.Lock()
+	b.waiting = append(b.waiting, p)
+	if b.flushes < maxFlushes {
+		b.flushes++
+		go b.flush()
+	}
+	b.mu.Unlock()
+
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		b.abandon(p)
+		return unavailable("append a record", context.Cause(ctx))
+	}
+}
+
+// abandon takes p out of the queue if no flush has taken it.
+func (b *Backplane) abandon(p *pending) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiting, p); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
+	}
+}
+
+// flush writes what waits until nothing does.
+func (b *Backplane) flush() {
+	for {
+		batch := b.take()
+		if batch == nil {
+			return
+		}
+		b.write(batch)
+	}
+}
+
+// take takes the beginning of the queue. It returns nil if the queue is empty;
+// the flush has then been signed off.
+func (b *Backplane) take() []*pending {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, size := 0, 0
+	for n < len(b.waiting) && n < maxFlushRecords {
+		size += len(b.waiting[n].value)
+		if n > 0 && size > maxFlushBytes {
+			break
+		}
+		n++
+	}
+	if n == 0 {
+		b.waiting = nil
+		b.flushes--
+		return nil
+	}
+	batch := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	return batch
+}
+
+// write appends a batch in one pipeline and tells every Append its outcome.
+func (b *Backplane) write(batch []*pending) {
+	const what = "append a record"
+	// The client's timeouts bound this. The contexts of the Appends do not:
+	// one that ends must not cost the others their outcome.
+	ctx := context.Background()
+	n, err := b.node(ctx)
+	if err != nil {
+		for _, p := range batch {
+			p.done <- err
+		}
+		return
+	}
+	pipe := n.Pipeline()
+	cmds := make([]*redis.StringCmd, len(batch))
+	for i, p := range batch {
+		// NOMKSTREAM: a stream that XADD created would have no identity.
+		cmds[i] = redis.NewStringCmd(ctx, "XADD", b.options.Stream, "NOMKSTREAM",
+			"MAXLEN", "~", b.options.MaxRecords, "0-*", recordField, p.value)
+		_ = pipe.Process(ctx, cmds[i])
+	}
+	var wait *redis.IntCmd
+	if b.options.Replicas > 0 {
+		wait = redis.NewIntCmd(ctx, "WAIT", b.options.Replicas, b.options.ReplicaTimeout.Milliseconds())
+		_ = pipe.Process(ctx, wait)
+	}
+	_, err = pipe.Exec(ctx)
+
+	var replicated error
+	if wait != nil && wait.Err() == nil && wait.Val() < int64(b.options.Replicas) {
+		replicated = unavailable(what, fmt.Errorf("%d of %d replicas received it within %v",
+			wait.Val(), b.options.Replicas, b.options.ReplicaTimeout))
+	} else if wait != nil && wait.Err() != nil {
+		replicated = classify("wait for replicas", wait.Err())
+	}
+	for i, p := range batch {
+		own := cmds[i].Err()
+		switch {
+		case isNil(own):
+			p.done <- unavailable(what, errNoStream)
+		case own != nil:
+			p.done <- b.failed(what, own)
+		case cmds[i].Val() == "": // a connection that could not be set up
+			p.done <- b.failed(what, err)
+		default:
+			p.done <- replicated
+		}
+	}
+}

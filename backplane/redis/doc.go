@@ -1,0 +1,2 @@
+// Package redis is a backplane over one Redis Stream.
+package redis

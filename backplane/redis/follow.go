@@ -1,0 +1,217 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/crier-go/crier/hub"
+)
+
+const (
+	// An XREAD returns after blockFor without records; a reply that is
+	// answerWithin late means that the connection is dead.
+	blockFor     = 2 * time.Second
+	answerWithin = 3 * time.Second
+	// checkEvery is how often a Follow asks whether the server that clients
+	// are routed to still is in the same epoch; it ends once nobody has
+	// answered for silentFor.
+	checkEvery = time.Second
+	silentFor  = 8 * time.Second
+)
+
+// The COUNT of an XREAD adapts to the size of the records, so that a reply is
+// about replyBytes.
+const (
+	firstCount = 16
+	maxCount   = 512
+	replyBytes = 256 << 10
+)
+
+var errReconnect = errors.New("the connection broke")
+
+// Follow implements [hub.Backplane]. It reads with XREAD BLOCK on a connection
+// of its own, which it dials with the client's options (hooks do not apply).
+// Beside that, it asks the server once a second, through the client, which
+// epoch it is in, and ends when that is not the epoch of the most recent
+// [Backplane.Tail]: after a failover, a restart, FLUSHALL or DEL, and also when
+// the client has moved to another server while the old one still answers. A
+// connection that is dead without saying so is noticed within 5 seconds.
+func (b *Backplane) Follow(ctx context.Context, after uint64, apply func([]hub.SequencedRecord) error) error {
+	const what = "follow the stream"
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+
+	n, err := b.node(ctx)
+	if err != nil {
+		return err
+	}
+	c := dial(n.Options())
+	defer c.Close()
+	defer context.AfterFunc(ctx, c.cut)()
+
+	t, err := b.look(ctx, c)
+	switch {
+	case ctx.Err() != nil: // whatever ends it also breaks the connection
+		return context.Cause(ctx)
+	case errors.Is(err, errNoStream):
+		return unavailable(what, err)
+	case err != nil:
+		return err
+	}
+	epoch, _ := b.epoch.Load().(string)
+	if epoch != "" && epoch != t.Epoch {
+		return unavailable(what, errEpoch)
+	}
+	if after > t.Last {
+		return unavailable(what, fmt.Errorf("the stream ends at %d, which is before %d", t.Last, after))
+	}
+	watching.Go(func() { cancel(b.watch(ctx, t.Epoch)) })
+
+	r := reader{stream: b.options.Stream, after: after, first: true, count: firstCount}
+	for {
+		batch, err := r.read(ctx, c.Client)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			b.reroute(err)
+			return err
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		if err := apply(batch); err != nil {
+			return err
+		}
+	}
+}
+
+// watch returns an error once the stream can no longer be followed in epoch, or
+// nil when ctx ends. It also retires old records.
+func (b *Backplane) watch(ctx context.Context, epoch string) error {
+	const what = "follow the stream"
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	heard := time.Now()
+	answers := make(chan error, 1)
+	asking := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-answers:
+			asking = false
+			switch {
+			case err == nil:
+				heard = time.Now()
+			case errors.Is(err, errEpoch), errors.Is(err, errReplica), errors.Is(err, errNoStream):
+				return unavailable(what, err)
+			case !errors.Is(err, hub.ErrUnavailable):
+				return err
+			}
+		case <-tick.C:
+			if time.Since(heard) > silentFor {
+				return unavailable(what, fmt.Errorf("the server has not told its state for %v", silentFor))
+			}
+			if !asking {
+				asking = true
+				// In a goroutine, because go-redis does not return when ctx ends.
+				go func() { answers <- b.check(ctx, epoch) }()
+			}
+		}
+	}
+}
+
+// check compares the server's epoch with the one that is followed.
+func (b *Backplane) check(ctx context.Context, epoch string) error {
+	n, err := b.node(ctx)
+	if err != nil {
+		return err
+	}
+	var asked epochCmds
+	_, err = n.Pipelined(ctx, func(p redis.Pipeliner) error {
+		asked = askEpoch(ctx, p, b.options.Stream)
+		return nil
+	})
+	if err != nil && asked.replication.Val() == "" { // as in look
+		return b.failed("ask the server for its state", err)
+	}
+	now, err := asked.epoch(b)
+	if err != nil {
+		return err
+	}
+	if now != epoch {
+		return errEpoch
+	}
+	groups := asked.groups.Val()
+	return b.retire(ctx, n, identityOf(groups), groups)
+}
+
+// A conn is a client that has one connection and never gets a second.
+type conn struct {
+	*redis.Client
+
+	mu     sync.Mutex
+	net    net.Conn
+	closed bool
+}
+
+func dial(options *redis.Options) *conn {
+	c := new(conn)
+	o := *options
+	dial := o.Dialer
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.mu.Lock()
+		again := c.net != nil || c.closed
+		c.mu.Unlock()
+		if again {
+			return nil, errReconnect
+		}
+		n, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.closed {
+			n.Close()
+			return nil, errReconnect
+		}
+		c.net = n
+		return n, nil
+	}
+	o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.ReadTimeout = blockFor + answerWithin
+	o.ConnMaxLifetime, o.ConnMaxIdleTime = 0, -1
+	// RESP2 has no pushes, on which go-redis could act (hand the connection
+	// over to another server).
+	o.Protocol = 2
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.ClientSideCache, o.ClientSideCacheConfig = nil, nil
+	o.Limiter = nil
+	c.Client = redis.NewClient(&o)
+	return c
+}
+
+// cut closes the connection under whoever uses it.
+func (c *conn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.net != nil {
+		c.net.Close()
+	}
+}
