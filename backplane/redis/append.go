@@ -26,10 +26,41 @@ const (
 	maxFlushBytes   = 1 << 20
 )
 
-// A pending is an Append that waits for its outcome.
+// A pending is an Append that waits for its outcome. It is reused with its
+// command and its buffers.
 type pending struct {
 	value []byte
+	cmd   *redis.StringCmd
 	done  chan error // buffered
+}
+
+// MarshalBinary makes a *pending an argument for go-redis: unlike a slice, a
+// pointer needs no allocation for that.
+func (p *pending) MarshalBinary() ([]byte, error) { return p.value, nil }
+
+// maxReused is the largest buffer that is kept for another record.
+const maxReused = 16 << 10
+
+func (b *Backplane) newPending(r hub.Record) *pending {
+	p, ok := b.idle.Get().(*pending)
+	if !ok {
+		p = &pending{done: make(chan error, 1)}
+		// NOMKSTREAM: a stream that XADD created would have no identity.
+		p.cmd = redis.NewStringCmd(context.Background(), "XADD", b.options.Stream, "NOMKSTREAM",
+			"MAXLEN", "~", b.options.MaxRecords, "0-*", recordField, p)
+	}
+	// A copy: the pipeline may outlive the context of Append.
+	p.value = append(append(p.value[:0], r.ID[:]...), r.Data...)
+	return p
+}
+
+// release takes back a pending whose outcome has been received.
+func (b *Backplane) release(p *pending) {
+	if cap(p.value) <= maxReused {
+		p.cmd.SetErr(nil)
+		p.cmd.SetVal("")
+		b.idle.Put(p)
+	}
 }
 
 // Append implements [hub.Backplane]. Concurrent Appends are pipelined
@@ -46,11 +77,7 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 	if ctx.Err() != nil {
 		return unavailable("append a record", context.Cause(ctx))
 	}
-	// A copy: the pipeline may outlive ctx.
-	value := make([]byte, 0, recordHeader+len(r.Data))
-	value = append(append(value, r.ID[:]...), r.Data...)
-	p := &pending{value: value, done: make(chan error, 1)}
-
+	p := b.newPending(r)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, p)
 	if b.flushes < maxFlushes {
@@ -61,6 +88,7 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 
 	select {
 	case err := <-p.done:
+		b.release(p)
 		return err
 	case <-ctx.Done():
 		b.abandon(p)
@@ -125,12 +153,8 @@ func (b *Backplane) write(batch []*pending) {
 		return
 	}
 	pipe := n.Pipeline()
-	cmds := make([]*redis.StringCmd, len(batch))
-	for i, p := range batch {
-		// NOMKSTREAM: a stream that XADD created would have no identity.
-		cmds[i] = redis.NewStringCmd(ctx, "XADD", b.options.Stream, "NOMKSTREAM",
-			"MAXLEN", "~", b.options.MaxRecords, "0-*", recordField, p.value)
-		_ = pipe.Process(ctx, cmds[i])
+	for _, p := range batch {
+		_ = pipe.Process(ctx, p.cmd)
 	}
 	var wait *redis.IntCmd
 	if b.options.Replicas > 0 {
@@ -146,17 +170,16 @@ func (b *Backplane) write(batch []*pending) {
 	} else if wait != nil && wait.Err() != nil {
 		replicated = classify("wait for replicas", wait.Err())
 	}
-	for i, p := range batch {
-		own := cmds[i].Err()
-		switch {
+	for _, p := range batch {
+		outcome := replicated
+		switch own := p.cmd.Err(); {
 		case isNil(own):
-			p.done <- unavailable(what, errNoStream)
+			outcome = unavailable(what, errNoStream)
 		case own != nil:
-			p.done <- b.failed(what, own)
-		case cmds[i].Val() == "": // a connection that could not be set up
-			p.done <- b.failed(what, err)
-		default:
-			p.done <- replicated
+			outcome = b.failed(what, own)
+		case p.cmd.Val() == "": // a connection that could not be set up
+			outcome = b.failed(what, err)
 		}
+		p.done <- outcome // p is not ours any more
 	}
 }

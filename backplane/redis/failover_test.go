@@ -153,6 +153,7 @@ func TestDemoted(t *testing.T) {
 // connected to it. A Follow ends all the same once its client is led elsewhere.
 func TestIsolatedMaster(t *testing.T) {
 	old, now := redistest.Start(t), redistest.Start(t)
+	mustTail(t, connect(t, now, nil)) // has a stream as well
 	var target atomic.Value
 	target.Store(old.Addr())
 	c := goredis.NewClient(&goredis.Options{
@@ -169,6 +170,59 @@ func TestIsolatedMaster(t *testing.T) {
 	f := follow(t, b, 0)
 	f.until(t, 1)
 	target.Store(now.Addr())
+	f.ended(t)
+}
+
+// The connection of a Follow is silent, while those of the pool are well.
+func TestSilentConnectionOfFollow(t *testing.T) {
+	s := redistest.Start(t)
+	proxy, err := backplanetest.NewProxy(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	var target atomic.Value
+	target.Store(s.Addr())
+	c := goredis.NewClient(&goredis.Options{
+		Addr: "somewhere",
+		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, target.Load().(string))
+		},
+	})
+	defer c.Close()
+	b := redis.New(c, nil)
+	mustTail(t, b)
+	target.Store(proxy.Addr())
+	f := follow(t, b, 0)
+	mustAppend(t, b, 0, 1)
+	f.until(t, 1)
+	target.Store(s.Addr())
+	proxy.SetSilent(true)
+	f.ended(t)
+}
+
+// A stream that was deleted is not created by Append, which could not tell
+// anybody that it is another one, but by Tail. And one that was deleted and
+// created at once is noticed, although everything answers all the time.
+func TestDeletedStream(t *testing.T) {
+	s := redistest.Start(t)
+	b, other := connect(t, s, nil), connect(t, s, nil)
+	before := mustTail(t, b)
+	mustAppend(t, b, 0, 3)
+	run(t, s.Client(t), "DEL", "crier")
+	if err := b.Append(ctx, record("x")); !errors.Is(err, hub.ErrUnavailable) {
+		t.Errorf("Append returned %v, want hub.ErrUnavailable", err)
+	}
+	after := mustTail(t, b)
+	if after.Epoch == before.Epoch || after.Last != 0 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	mustAppend(t, b, 0, 3)
+	f := follow(t, b, 0)
+	f.until(t, 3)
+	run(t, s.Client(t), "DEL", "crier")
+	mustTail(t, other)
+	mustAppend(t, other, 0, 3)
 	f.ended(t)
 }
 
@@ -230,5 +284,44 @@ func TestReplicas(t *testing.T) {
 	}
 	if _, err := connect(t, master, &redis.Options{Replicas: 1, ReplicaTimeout: time.Minute}).Tail(ctx); err == nil || errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("Tail returned %v with a ReplicaTimeout over the client's ReadTimeout", err)
+	}
+}
+
+// A connection that breaks while nobody reads from it is not replaced by
+// go-redis's pool.
+func TestCutDuringApply(t *testing.T) {
+	s := redistest.Start(t)
+	proxy, err := backplanetest.NewProxy(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	c := goredis.NewClient(&goredis.Options{Addr: proxy.Addr()})
+	defer c.Close()
+	b := redis.New(c, nil)
+	mustTail(t, b)
+	mustAppend(t, b, 0, 1)
+	applying, cut := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.Follow(ctx, 0, func([]hub.SequencedRecord) error {
+			close(applying) // panics, should it be called twice
+			<-cut
+			return nil
+		})
+	}()
+	<-applying
+	proxy.Cut()
+	// The end of the connection has to arrive, and the pool must not find it
+	// fresh.
+	<-time.After(1500 * time.Millisecond)
+	close(cut)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, hub.ErrUnavailable) {
+			t.Errorf("Follow returned %v, want hub.ErrUnavailable", err)
+		}
+	case <-time.After(noticed):
+		t.Errorf("Follow has not ended within %v", noticed)
 	}
 }

@@ -102,6 +102,8 @@ type Backplane struct {
 	// Follow ends when the server's is another one.
 	epoch atomic.Value // string
 
+	idle sync.Pool // of *pending
+
 	mu      sync.Mutex
 	waiting []*pending // Appends that no flush has taken
 	flushes int        // running

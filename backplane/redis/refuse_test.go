@@ -22,6 +22,8 @@ func TestTailRefuses(t *testing.T) {
 		set  [][]any // commands
 		opts *goredis.Options
 		want string
+
+		takes bool // a record, if Append is called all the same
 	}{
 		{name: "a policy that evicts the stream",
 			set:  [][]any{{"CONFIG", "SET", "maxmemory", "100mb"}, {"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"}},
@@ -33,7 +35,7 @@ func TestTailRefuses(t *testing.T) {
 			want: `the id "5-5"`},
 		{name: "a key that expires",
 			set:  [][]any{{"XGROUP", "CREATE", "crier", "crier:x", "0", "MKSTREAM"}, {"EXPIRE", "crier", "100"}},
-			want: "expires"},
+			want: "expires", takes: true},
 		{name: "no password", set: [][]any{{"CONFIG", "SET", "requirepass", "secret"}}, want: "NOAUTH"},
 		{name: "a wrong password", set: [][]any{{"CONFIG", "SET", "requirepass", "secret"}},
 			opts: &goredis.Options{Password: "wrong"}, want: "WRONGPASS"},
@@ -68,6 +70,9 @@ func TestTailRefuses(t *testing.T) {
 			}
 			if err := b.Follow(ctx, 0, nil); err == nil {
 				t.Error("Follow returned nil")
+			}
+			if err := b.Append(ctx, record("x")); err == nil && !test.takes {
+				t.Error("Append returned nil")
 			}
 		})
 	}

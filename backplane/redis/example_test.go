@@ -1,0 +1,92 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/crier-go/crier/backplane/redis"
+	"github.com/crier-go/crier/backplane/redis/internal/redistest"
+	"github.com/crier-go/crier/hub"
+)
+
+// What a hub does with a backplane: it asks where the stream ends, follows it
+// from its beginning, and appends what is published.
+func Example() {
+	server, stop := startServer()
+	defer stop()
+
+	client := goredis.NewClient(&goredis.Options{Addr: server})
+	defer client.Close()
+	backplane := redis.New(client, nil)
+
+	ctx := context.Background()
+	tail, err := backplane.Tail(ctx) // creates the stream
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("first", tail.First, "last", tail.Last)
+
+	for _, text := range []string{"hello", "world"} {
+		if err := backplane.Append(ctx, hub.Record{ID: uuid.New(), Data: []byte(text)}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	enough := errors.New("enough")
+	err = backplane.Follow(ctx, tail.First-1, func(batch []hub.SequencedRecord) error {
+		for _, r := range batch {
+			fmt.Printf("%d %s\n", r.Position, r.Data)
+			if r.Position == 2 {
+				return enough
+			}
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// first 1 last 0
+	// 1 hello
+	// 2 world
+	// enough
+}
+
+// startServer starts a Redis server for an example, which has no testing.TB.
+func startServer() (addr string, stop func()) {
+	t := &example{}
+	return redistest.Start(t).Addr(), t.end
+}
+
+// An example stands in for the test that there is not.
+type example struct {
+	testing.TB
+	cleanups []func()
+}
+
+func (e *example) Helper()          {}
+func (e *example) Cleanup(f func()) { e.cleanups = append(e.cleanups, f) }
+
+func (e *example) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+func (e *example) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (e *example) TempDir() string {
+	dir, err := os.MkdirTemp("", "crier")
+	if err != nil {
+		e.Fatal(err)
+	}
+	e.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func (e *example) end() {
+	for i := len(e.cleanups) - 1; i >= 0; i-- {
+		e.cleanups[i]()
+	}
+}
