@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/crier-go/crier/backplane/redis/internal/oneconn"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -34,8 +33,6 @@ const (
 	replyBytes = 256 << 10
 )
 
-var errReconnect = errors.New("the connection broke")
-
 // Follow implements [hub.Backplane]. It reads with XREAD BLOCK on a connection
 // of its own, which it dials with the client's options (hooks do not apply).
 // Beside that, it asks the server once a second, through the client, which
@@ -57,9 +54,9 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func([]hub.S
 	if err != nil {
 		return err
 	}
-	c := dial(n.Options())
+	c := oneconn.New(n.Options(), blockFor+answerWithin)
 	defer c.Close()
-	defer context.AfterFunc(ctx, c.cut)()
+	defer context.AfterFunc(ctx, c.Cut)()
 
 	t, err := b.look(ctx, c)
 	switch {
@@ -157,61 +154,4 @@ func (b *Backplane) check(ctx context.Context, epoch string) error {
 	}
 	groups := asked.groups.Val()
 	return b.retire(ctx, n, identityOf(groups), groups)
-}
-
-// A conn is a client that has one connection and never gets a second.
-type conn struct {
-	*redis.Client
-
-	mu     sync.Mutex
-	net    net.Conn
-	closed bool
-}
-
-func dial(options *redis.Options) *conn {
-	c := new(conn)
-	o := *options
-	dial := o.Dialer
-	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c.mu.Lock()
-		again := c.net != nil || c.closed
-		c.mu.Unlock()
-		if again {
-			return nil, errReconnect
-		}
-		n, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.closed {
-			n.Close()
-			return nil, errReconnect
-		}
-		c.net = n
-		return n, nil
-	}
-	o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.ReadTimeout = blockFor + answerWithin
-	o.ConnMaxLifetime, o.ConnMaxIdleTime = 0, -1
-	// RESP2 has no pushes, on which go-redis could act (hand the connection
-	// over to another server).
-	o.Protocol = 2
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.ClientSideCache, o.ClientSideCacheConfig = nil, nil
-	o.Limiter = nil
-	c.Client = redis.NewClient(&o)
-	return c
-}
-
-// cut closes the connection under whoever uses it.
-func (c *conn) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	if c.net != nil {
-		c.net.Close()
-	}
 }

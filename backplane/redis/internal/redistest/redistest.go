@@ -234,7 +234,7 @@ func ReplicateFrom(t testing.TB, replica *Server, addr string) {
 		t.Fatal(err)
 	}
 	c := replica.Client(t)
-	if err := c.SlaveOf(context.Background(), host, port).Err(); err != nil {
+	if err := c.ReplicaOf(context.Background(), host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	Eventually(t, "the replica is in sync", func() error {

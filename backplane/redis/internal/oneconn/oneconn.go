@@ -1,0 +1,77 @@
+// Package oneconn is a go-redis client that never reconnects: for whoever has to
+// know that a connection broke, because messages or records may have been
+// missed.
+package oneconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+var errReconnect = errors.New("the connection broke")
+
+// A Conn is a client that has one connection and never gets a second.
+type Conn struct {
+	*redis.Client
+
+	mu     sync.Mutex
+	net    net.Conn
+	closed bool
+}
+
+// New returns a client that will dial as options say. Replies that take longer
+// than readTimeout break the connection. Hooks of other clients do not apply.
+func New(options *redis.Options, readTimeout time.Duration) *Conn {
+	c := new(Conn)
+	o := *options
+	dial := o.Dialer
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.mu.Lock()
+		again := c.net != nil || c.closed
+		c.mu.Unlock()
+		if again {
+			return nil, errReconnect
+		}
+		n, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.closed {
+			n.Close()
+			return nil, errReconnect
+		}
+		c.net = n
+		return n, nil
+	}
+	o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.ReadTimeout = readTimeout
+	o.ConnMaxLifetime, o.ConnMaxIdleTime = 0, -1
+	// RESP2 has no pushes, on which go-redis could act (hand the connection
+	// over to another server).
+	o.Protocol = 2
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.ClientSideCache, o.ClientSideCacheConfig = nil, nil
+	o.Limiter = nil
+	c.Client = redis.NewClient(&o)
+	return c
+}
+
+// Cut closes the connection under whoever uses it. A Conn must be closed
+// besides.
+func (c *Conn) Cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.net != nil {
+		c.net.Close()
+	}
+}
