@@ -2,11 +2,13 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -75,7 +77,7 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 		return &hub.RecordTooLargeError{Size: len(r.Data), Limit: b.options.MaxRecord}
 	}
 	if ctx.Err() != nil {
-		return unavailable("append a record", context.Cause(ctx))
+		return client.Unavailable("append a record", context.Cause(ctx))
 	}
 	p := b.newPending(r)
 	b.mu.Lock()
@@ -92,7 +94,7 @@ func (b *Backplane) Append(ctx context.Context, r hub.Record) error {
 		return err
 	case <-ctx.Done():
 		b.abandon(p)
-		return unavailable("append a record", context.Cause(ctx))
+		return client.Unavailable("append a record", context.Cause(ctx))
 	}
 }
 
@@ -145,7 +147,7 @@ func (b *Backplane) write(batch []*pending) {
 	// The client's timeouts bound this. The contexts of the Appends do not:
 	// one that ends must not cost the others their outcome.
 	ctx := context.Background()
-	n, err := b.node(ctx)
+	n, err := client.Node(ctx, b.client, b.options.Stream)
 	if err != nil {
 		for _, p := range batch {
 			p.done <- err
@@ -165,20 +167,20 @@ func (b *Backplane) write(batch []*pending) {
 
 	var replicated error
 	if wait != nil && wait.Err() == nil && wait.Val() < int64(b.options.Replicas) {
-		replicated = unavailable(what, fmt.Errorf("%d of %d replicas received it within %v",
+		replicated = client.Unavailable(what, fmt.Errorf("%d of %d replicas received it within %v",
 			wait.Val(), b.options.Replicas, b.options.ReplicaTimeout))
 	} else if wait != nil && wait.Err() != nil {
-		replicated = classify("wait for replicas", wait.Err())
+		replicated = client.Classify("wait for replicas", wait.Err())
 	}
 	for _, p := range batch {
 		outcome := replicated
 		switch own := p.cmd.Err(); {
-		case isNil(own):
-			outcome = unavailable(what, errNoStream)
+		case errors.Is(own, redis.Nil):
+			outcome = client.Unavailable(what, errNoStream)
 		case own != nil:
-			outcome = b.failed(what, own)
+			outcome = client.Failed(b.client, what, own)
 		case p.cmd.Val() == "": // a connection that could not be set up
-			outcome = b.failed(what, err)
+			outcome = client.Failed(b.client, what, err)
 		}
 		p.done <- outcome // p is not ours any more
 	}

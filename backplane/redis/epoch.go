@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 )
 
 // An epoch is the server's master_replid, which is another one after every
@@ -39,7 +41,7 @@ func askEpoch(ctx context.Context, p redis.Pipeliner, stream string) epochCmds {
 // means that there is no stream yet, on a server that could have one.
 func (e epochCmds) epoch(b *Backplane) (string, error) {
 	if err := e.replication.Err(); err != nil {
-		return "", b.failed("ask the server for its state", err)
+		return "", client.Failed(b.client, "ask the server for its state", err)
 	}
 	replid, err := master(e.replication.Val())
 	if err != nil {
@@ -49,7 +51,7 @@ func (e epochCmds) epoch(b *Backplane) (string, error) {
 		if strings.HasPrefix(err.Error(), "ERR no such key") {
 			return "", errNoStream
 		}
-		return "", b.failed(fmt.Sprintf("look at the stream %q", b.options.Stream), err)
+		return "", client.Failed(b.client, fmt.Sprintf("look at the stream %q", b.options.Stream), err)
 	}
 	identity := identityOf(e.groups.Val())
 	if identity == "" {
@@ -71,9 +73,9 @@ func identityOf(groups []redis.XInfoGroup) string {
 func master(info string) (string, error) {
 	if role := field(info, "role"); role != "master" {
 		if role == "slave" {
-			return "", unavailable("ask the server for its state", fmt.Errorf("%w of %s:%s", errReplica, field(info, "master_host"), field(info, "master_port")))
+			return "", client.Unavailable("ask the server for its state", fmt.Errorf("%w of %s:%s", errReplica, field(info, "master_host"), field(info, "master_port")))
 		}
-		return "", unavailable("ask the server for its state", fmt.Errorf("its role is %.50q", role))
+		return "", client.Unavailable("ask the server for its state", fmt.Errorf("its role is %.50q", role))
 	}
 	id := field(info, "master_replid")
 	if id == "" {

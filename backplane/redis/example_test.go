@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"testing"
 
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
@@ -18,10 +16,11 @@ import (
 // What a hub does with a backplane: it asks where the stream ends, follows it
 // from its beginning, and appends what is published.
 func Example() {
-	server, stop := startServer()
-	defer stop()
+	t := new(redistest.Example)
+	defer t.End()
+	server := redistest.Start(t)
 
-	client := goredis.NewClient(&goredis.Options{Addr: server})
+	client := goredis.NewClient(&goredis.Options{Addr: server.Addr()})
 	defer client.Close()
 	backplane := redis.New(client, nil)
 
@@ -55,38 +54,4 @@ func Example() {
 	// 1 hello
 	// 2 world
 	// enough
-}
-
-// startServer starts a Redis server for an example, which has no testing.TB.
-func startServer() (addr string, stop func()) {
-	t := &example{}
-	return redistest.Start(t).Addr(), t.end
-}
-
-// An example stands in for the test that there is not.
-type example struct {
-	testing.TB
-	cleanups []func()
-}
-
-func (e *example) Helper()          {}
-func (e *example) Cleanup(f func()) { e.cleanups = append(e.cleanups, f) }
-
-func (e *example) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
-
-func (e *example) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-func (e *example) TempDir() string {
-	dir, err := os.MkdirTemp("", "crier")
-	if err != nil {
-		e.Fatal(err)
-	}
-	e.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-func (e *example) end() {
-	for i := len(e.cleanups) - 1; i >= 0; i-- {
-		e.cleanups[i]()
-	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/crier-go/crier/backplane/redis/internal/oneconn"
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -50,11 +50,11 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func([]hub.S
 	defer watching.Wait()
 	defer cancel(nil)
 
-	n, err := b.node(ctx)
+	n, err := client.Node(ctx, b.client, b.options.Stream)
 	if err != nil {
 		return err
 	}
-	c := oneconn.New(n.Options(), blockFor+answerWithin)
+	c := client.NewConn(n.Options(), blockFor+answerWithin)
 	defer c.Close()
 	defer context.AfterFunc(ctx, c.Cut)()
 
@@ -63,27 +63,26 @@ func (b *Backplane) Follow(ctx context.Context, after uint64, apply func([]hub.S
 	case ctx.Err() != nil: // whatever ends it also breaks the connection
 		return context.Cause(ctx)
 	case errors.Is(err, errNoStream):
-		return unavailable(what, err)
+		return client.Unavailable(what, err)
 	case err != nil:
 		return err
 	}
 	epoch, _ := b.epoch.Load().(string)
 	if epoch != "" && epoch != t.Epoch {
-		return unavailable(what, errEpoch)
+		return client.Unavailable(what, errEpoch)
 	}
 	if after > t.Last {
-		return unavailable(what, fmt.Errorf("the stream ends at %d, which is before %d", t.Last, after))
+		return client.Unavailable(what, fmt.Errorf("the stream ends at %d, which is before %d", t.Last, after))
 	}
 	watching.Go(func() { cancel(b.watch(ctx, t.Epoch)) })
 
-	r := reader{stream: b.options.Stream, after: after, first: true, count: firstCount}
+	r := reader{client: b.client, stream: b.options.Stream, after: after, first: true, count: firstCount}
 	for {
 		batch, err := r.read(ctx, c.Client)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			b.reroute(err)
 			return err
 		}
 		if len(batch) == 0 {
@@ -114,13 +113,13 @@ func (b *Backplane) watch(ctx context.Context, epoch string) error {
 			case err == nil:
 				heard = time.Now()
 			case errors.Is(err, errEpoch), errors.Is(err, errReplica), errors.Is(err, errNoStream):
-				return unavailable(what, err)
+				return client.Unavailable(what, err)
 			case !errors.Is(err, hub.ErrUnavailable):
 				return err
 			}
 		case <-tick.C:
 			if time.Since(heard) > silentFor {
-				return unavailable(what, fmt.Errorf("the server has not told its state for %v", silentFor))
+				return client.Unavailable(what, fmt.Errorf("the server has not told its state for %v", silentFor))
 			}
 			if !asking {
 				asking = true
@@ -133,7 +132,7 @@ func (b *Backplane) watch(ctx context.Context, epoch string) error {
 
 // check compares the server's epoch with the one that is followed.
 func (b *Backplane) check(ctx context.Context, epoch string) error {
-	n, err := b.node(ctx)
+	n, err := client.Node(ctx, b.client, b.options.Stream)
 	if err != nil {
 		return err
 	}
@@ -143,7 +142,7 @@ func (b *Backplane) check(ctx context.Context, epoch string) error {
 		return nil
 	})
 	if err != nil && asked.replication.Val() == "" { // as in look
-		return b.failed("ask the server for its state", err)
+		return client.Failed(b.client, "ask the server for its state", err)
 	}
 	now, err := asked.epoch(b)
 	if err != nil {

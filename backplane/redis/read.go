@@ -8,11 +8,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/hub"
 )
 
 // A reader reads a stream from a position on.
 type reader struct {
+	client redis.UniversalClient // is told when its nodes have changed
 	stream string
 	after  uint64
 	first  bool // nothing has been read yet
@@ -24,7 +26,7 @@ type reader struct {
 
 var (
 	errShape = errors.New("redis: the server's reply to XREAD is not one that we know")
-	errHole  = unavailable("follow the stream", errors.New("records were removed before they were read"))
+	errHole  = client.Unavailable("follow the stream", errors.New("records were removed before they were read"))
 )
 
 // read returns the next records, or none after blockFor. They are valid until
@@ -34,11 +36,11 @@ func (r *reader) read(ctx context.Context, c *redis.Client) ([]hub.SequencedReco
 	cmd := redis.NewSliceCmd(ctx, "XREAD", "COUNT", r.count, "BLOCK", blockFor.Milliseconds(),
 		"STREAMS", r.stream, fmt.Sprintf("0-%d", r.after))
 	err := c.Process(ctx, cmd)
-	if isNil(err) {
+	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, classify("follow the stream", err)
+		return nil, client.Failed(r.client, "follow the stream", err)
 	}
 	return r.decode(cmd.Val())
 }

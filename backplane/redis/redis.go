@@ -1,8 +1,6 @@
 package redis
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -125,55 +123,3 @@ func New(client redis.UniversalClient, o *Options) *Backplane {
 	}
 	return &Backplane{client: client, options: o.resolved()}
 }
-
-// node returns the client of the server that holds the stream.
-func (b *Backplane) node(ctx context.Context) (*redis.Client, error) {
-	switch c := b.client.(type) {
-	case *redis.Client:
-		return c, nil
-	case *redis.ClusterClient:
-		n, err := c.MasterForKey(ctx, b.options.Stream)
-		if err != nil {
-			return nil, unavailable("find the stream's node in the cluster", err)
-		}
-		return n, nil
-	default:
-		return nil, fmt.Errorf("redis: a %T cannot carry a backplane; use a *redis.Client or a *redis.ClusterClient", c)
-	}
-}
-
-// reroute has a cluster client look up its nodes again if err says that it
-// asked the wrong one.
-func (b *Backplane) reroute(err error) {
-	if c, ok := b.client.(*redis.ClusterClient); ok && wrongNode(err) {
-		c.ReloadState(context.Background())
-	}
-}
-
-// bounded calls f and returns its results, or the cause of ctx once ctx ends.
-// (go-redis looks at a context only between attempts.) f may go on until the
-// client's own timeouts are over.
-func bounded[T any](ctx context.Context, what string, f func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	var none T
-	if ctx.Err() != nil {
-		return none, unavailable(what, context.Cause(ctx))
-	}
-	done := make(chan result, 1)
-	go func() {
-		v, err := f()
-		done <- result{v, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		return none, unavailable(what, context.Cause(ctx))
-	}
-}
-
-// isNil reports whether err is Redis's null reply.
-func isNil(err error) bool { return errors.Is(err, redis.Nil) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -77,7 +78,7 @@ func (b *Backplane) retire(ctx context.Context, n *redis.Client, identity string
 	}
 	err := retireScript.Run(ctx, n, []string{b.options.Stream}, identity, markPrefix,
 		age.Milliseconds(), interval.Milliseconds()).Err()
-	if err = classify("remove old records", err); err == nil || errors.Is(err, hub.ErrUnavailable) {
+	if err = client.Classify("remove old records", err); err == nil || errors.Is(err, hub.ErrUnavailable) {
 		return nil // the next check tries again
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -30,7 +31,7 @@ return 1`)
 // permissions; a client without ReadTimeout. That the server is a replica may
 // pass, since clients meet that during a failover.
 func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
-	t, err := bounded(ctx, "ask for the end of the stream", func() (hub.Tail, error) { return b.tail(ctx) })
+	t, err := client.Bounded(ctx, "ask for the end of the stream", func() (hub.Tail, error) { return b.tail(ctx) })
 	if err == nil {
 		b.epoch.Store(t.Epoch)
 	}
@@ -39,7 +40,7 @@ func (b *Backplane) Tail(ctx context.Context) (hub.Tail, error) {
 
 func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 	const what = "create the stream"
-	n, err := b.node(ctx)
+	n, err := client.Node(ctx, b.client, b.options.Stream)
 	if err != nil {
 		return hub.Tail{}, err
 	}
@@ -52,11 +53,11 @@ func (b *Backplane) tail(ctx context.Context) (hub.Tail, error) {
 	}
 	identity := identityPrefix + uuid.NewString()
 	if err := create.Run(ctx, n, []string{b.options.Stream}, identity).Err(); err != nil {
-		return hub.Tail{}, b.failed(what, err)
+		return hub.Tail{}, client.Failed(b.client, what, err)
 	}
 	t, err = b.look(ctx, n)
 	if errors.Is(err, errNoStream) { // deleted in between
-		return hub.Tail{}, unavailable(what, err)
+		return hub.Tail{}, client.Unavailable(what, err)
 	}
 	return t, err
 }
@@ -70,12 +71,6 @@ func (b *Backplane) checkClient(o *redis.Options) error {
 			b.options.ReplicaTimeout, o.ReadTimeout)
 	}
 	return nil
-}
-
-// failed classifies err, and looks up the cluster's nodes again if it says so.
-func (b *Backplane) failed(what string, err error) error {
-	b.reroute(err)
-	return classify(what, err)
 }
 
 // look reads the state of the server and of the stream, and checks both.
@@ -101,11 +96,11 @@ func (b *Backplane) look(ctx context.Context, c redis.Cmdable) (hub.Tail, error)
 	})
 	// A connection that cannot be set up leaves the commands without an error.
 	if err != nil && server.Val() == "" {
-		return hub.Tail{}, b.failed("ask the server for its state", err)
+		return hub.Tail{}, client.Failed(b.client, "ask the server for its state", err)
 	}
 	for _, cmd := range []redis.Cmder{server, memory, ttl} {
 		if err := cmd.Err(); err != nil {
-			return hub.Tail{}, b.failed("ask the server for its state", err)
+			return hub.Tail{}, client.Failed(b.client, "ask the server for its state", err)
 		}
 	}
 	if err := checkVersion(server.Val()); err != nil {
@@ -121,10 +116,10 @@ func (b *Backplane) look(ctx context.Context, c redis.Cmdable) (hub.Tail, error)
 	if again, err := after.epoch(b); err != nil {
 		return hub.Tail{}, err
 	} else if again != epoch {
-		return hub.Tail{}, unavailable("look at the stream", errEpoch)
+		return hub.Tail{}, client.Unavailable("look at the stream", errEpoch)
 	}
 	if err := stream.Err(); err != nil {
-		return hub.Tail{}, b.failed(fmt.Sprintf("look at the stream %q", key), err)
+		return hub.Tail{}, client.Failed(b.client, fmt.Sprintf("look at the stream %q", key), err)
 	}
 	if ttl.Val() >= 0 {
 		return hub.Tail{}, fmt.Errorf("redis: the key %q expires in %d ms; PERSIST it", key, ttl.Val())

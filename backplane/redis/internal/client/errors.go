@@ -1,4 +1,6 @@
-package redis
+// Package client has what go-redis lacks: a client that never reconnects, calls
+// that end with their contexts, and errors that say whether they may pass.
+package client
 
 import (
 	"errors"
@@ -10,9 +12,9 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// unavailable wraps err, which happened while we tried what, as one that may
+// Unavailable wraps err, which happened while we tried what, as one that may
 // pass.
-func unavailable(what string, err error) error {
+func Unavailable(what string, err error) error {
 	if errors.Is(err, hub.ErrUnavailable) {
 		return err
 	}
@@ -40,9 +42,9 @@ var lasting = []string{
 	"ERR AUTH",
 }
 
-// classify returns err with a word on what failed, wrapping hub.ErrUnavailable
+// Classify returns err with a word on what failed, wrapping hub.ErrUnavailable
 // unless trying again cannot mend it.
-func classify(what string, err error) error {
+func Classify(what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -53,7 +55,7 @@ func classify(what string, err error) error {
 			}
 		}
 	}
-	return unavailable(what, err)
+	return Unavailable(what, err)
 }
 
 // wrongNode reports whether err is a cluster node's answer that the stream is

@@ -1,7 +1,4 @@
-// Package oneconn is a go-redis client that never reconnects: for whoever has to
-// know that a connection broke, because messages or records may have been
-// missed.
-package oneconn
+package client
 
 import (
 	"context"
@@ -16,7 +13,9 @@ import (
 
 var errReconnect = errors.New("the connection broke")
 
-// A Conn is a client that has one connection and never gets a second.
+// A Conn is a client that has one connection and never gets a second: for
+// whoever has to know that a connection broke, because something may have been
+// missed.
 type Conn struct {
 	*redis.Client
 
@@ -25,9 +24,9 @@ type Conn struct {
 	closed bool
 }
 
-// New returns a client that will dial as options say. Replies that take longer
+// NewConn returns a client that will dial as options say. Replies that take longer
 // than readTimeout break the connection. Hooks of other clients do not apply.
-func New(options *redis.Options, readTimeout time.Duration) *Conn {
+func NewConn(options *redis.Options, readTimeout time.Duration) *Conn {
 	c := new(Conn)
 	o := *options
 	dial := o.Dialer
