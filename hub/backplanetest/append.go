@@ -281,3 +281,40 @@ func checkLife(t testing.TB, e Engine) error {
 	}
 	return nil
 }
+
+// checkExpired: a Follow comes to the position that Tail said is the last, also
+// if the last records are gone because their life was over.
+func checkExpired(t testing.TB, e Engine) error {
+	b := e.Connect(t)
+	if _, err := tail(b); err != nil {
+		return err
+	}
+	expire := func(n int) error {
+		records := makeRecords(n)
+		for i := range records {
+			records[i].Life = time.Second
+		}
+		if err := appendAll(b, records...); err != nil {
+			return err
+		}
+		<-time.After(3 * time.Second)
+		end, err := tail(b)
+		if err != nil {
+			return err
+		}
+		f := follow(t, b, 0, nil)
+		if end.First <= end.Last { // else Tail said that nothing will come
+			if err := f.reach(end.Last); err != nil {
+				return err
+			}
+		}
+		return f.stop()
+	}
+	if err := expire(2); err != nil { // with nothing else
+		return err
+	}
+	if err := appendAll(b, makeRecords(2)...); err != nil {
+		return err
+	}
+	return expire(2)
+}

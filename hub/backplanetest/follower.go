@@ -37,6 +37,7 @@ type follower struct {
 	changed  chan struct{} // closed and replaced with every batch
 	applying bool
 	ended    bool
+	last     uint64 // position
 	got      []hub.SequencedRecord
 	wrong    error // what it did that no Follow may do
 }
@@ -100,15 +101,18 @@ func (f *follower) leave() {
 func (f *follower) take(after uint64, batch []hub.SequencedRecord) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	last := after
-	if len(f.got) > 0 {
-		last = f.got[len(f.got)-1].Position
-	}
+	f.last = max(f.last, after)
 	for _, r := range batch {
-		if r.Position <= last || r.Position >= 1<<62 {
-			f.faultLocked("position %d came after %d", r.Position, last)
+		if r.Position <= f.last || r.Position >= 1<<62 {
+			f.faultLocked("position %d came after %d", r.Position, f.last)
 		}
-		last = r.Position
+		f.last = r.Position
+		if r.ID == uuid.Nil { // a position without a record
+			if len(r.Data) > 0 {
+				f.faultLocked("position %d has data, but no ID", r.Position)
+			}
+			continue
+		}
 		r.Data = bytes.Clone(r.Data)
 		f.got = append(f.got, r)
 	}
@@ -131,6 +135,27 @@ func (f *follower) records() ([]hub.SequencedRecord, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.got[:len(f.got):len(f.got)], f.wrong
+}
+
+// reach waits until Follow has come to a position.
+func (f *follower) reach(position uint64) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		f.mu.Lock()
+		last, wrong, changed := f.last, f.wrong, f.changed
+		f.mu.Unlock()
+		if wrong != nil || last >= position {
+			return wrong
+		}
+		select {
+		case <-changed:
+		case <-f.done:
+			return fmt.Errorf("Follow ended at position %d, before %d: %w", last, position, f.err)
+		case <-timer.C:
+			return fmt.Errorf("after %v, Follow is at position %d, and Tail said that the last is %d", patience, last, position)
+		}
+	}
 }
 
 // until waits until all records came whose ids are given.

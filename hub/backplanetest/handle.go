@@ -18,7 +18,9 @@ const maxBatch = 256
 // and safe for concurrent use.
 //
 // The data that it hands to apply is overwritten once apply has returned, which
-// the contract allows: a hub that retains it is noticed.
+// the contract allows: a hub that retains it is noticed. Where the newest records
+// are gone because their life is over, it hands over their last position with a
+// zero [hub.Record].
 type Handle struct {
 	m *Memory
 
@@ -196,10 +198,10 @@ func (f *following) step(ctx context.Context, apply func([]hub.SequencedRecord) 
 			arrive = min(max(decide(n), 0), n)
 		}
 		if arrive > 0 {
+			f.after = f.batch[arrive-1].Position // apply may alter the batch
 			if err := apply(f.batch[:arrive]); err != nil {
 				return err
 			}
-			f.after = f.batch[arrive-1].Position
 		}
 		if arrive < n {
 			return errLost
@@ -251,6 +253,10 @@ func (f *following) readLocked() (wait time.Duration, err error) {
 		f.data = append(f.data, r.Data...)
 		r.Data = f.data[start:len(f.data):len(f.data)]
 		f.batch = append(f.batch, r.SequencedRecord)
+	}
+	if len(f.batch) == 0 && wait <= 0 && m.last > f.after {
+		// What was last is gone. Without this the hub would wait for it.
+		f.batch = append(f.batch, hub.SequencedRecord{Position: m.last})
 	}
 	return wait, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -277,6 +278,9 @@ var mutations = []struct {
 		}
 		return h.Append(ctx, r)
 	}), "life", "have not come"},
+	{"Follow is silent about expired records", alters(func(batch []hub.SequencedRecord) []hub.SequencedRecord {
+		return slices.DeleteFunc(batch, func(r hub.SequencedRecord) bool { return r.ID == uuid.Nil })
+	}), "expired records", "Tail said that the last is 6"},
 	{"an empty sequence begins at 0", reports(func(t *hub.Tail) {
 		if t.Last == 0 {
 			t.First = 0
