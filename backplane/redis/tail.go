@@ -158,7 +158,7 @@ func tailOf(s *redis.XInfoStream) (hub.Tail, error) {
 // position reads an id, which is "0-" and the position.
 func position(id string) (uint64, error) {
 	digits, ok := strings.CutPrefix(id, "0-")
-	p, err := strconv.ParseUint(digits, 10, 62)
+	p, err := strconv.ParseUint(digits, 10, 61)
 	if !ok || err != nil {
 		return 0, fmt.Errorf("the id %.50q is not one that this package gives", id)
 	}

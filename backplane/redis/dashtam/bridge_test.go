@@ -51,7 +51,7 @@ func TestFromPython(t *testing.T) {
 			}
 		}
 	}
-	if s := r.bridge.Stats(); s.Received != 8 || s.Published != 8 || s.Dropped != nil || s.Repeated != 0 || s.Gaps != 0 {
+	if s := r.stats(t, 8); s.Received != 8 || s.Published != 8 || s.Dropped != nil || s.Repeated != 0 || s.Gaps != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -116,7 +116,7 @@ func TestToPython(t *testing.T) {
 	if m := browser.Next(); m.ID() != e.ID() {
 		t.Errorf("the browser heard %v, want %v", m.ID(), e.ID())
 	}
-	if s := r.bridge.Stats(); s.Published != 4 || s.Repeated != 0 || s.Dropped != nil {
+	if s := r.stats(t, 4); s.Published != 4 || s.Repeated != 0 || s.Dropped != nil {
 		t.Errorf("%+v", s)
 	}
 }

@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/crier-go/crier/backplane/redis/dashtam"
 	"github.com/crier-go/crier/backplane/redis/internal/redistest"
+	"github.com/crier-go/crier/hub/backplanetest"
 )
 
 // retained is a service that has retention and no broadcasts.
@@ -48,7 +51,7 @@ func TestCatchUp(t *testing.T) {
 	r.publish(t, both, ada, "a4")
 	r.heard(t, 8)
 	r.check(t, []string{`"a1"`, `"b1"`, `"a2"`, "gap", `"b2"`, `"a3"`, `"b3"`, `"a4"`}, []uuid.UUID{ada, bob})
-	if s := r.bridge.Stats(); s.Recovered != 3 || s.Gaps != 1 || s.Published != 7 {
+	if s := r.stats(t, 7); s.Recovered != 3 || s.Gaps != 1 || s.Published != 7 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -333,4 +336,74 @@ func TestManyCuts(t *testing.T) {
 			t.Errorf("%d of %d users were complete", len(complete), users)
 		}
 	}
+}
+
+// What the Python service retains is read as well as what it publishes.
+func TestCatchUpFromPython(t *testing.T) {
+	r := newRig(t, retained, ada)
+	service := startPython(t, r.server, "publish")
+	order := func(text, time string) map[string]any {
+		o := map[string]any{"user": ada, "type": posted.Info().Type, "data": text, "retain": true}
+		if time != "" {
+			o["time"] = time
+		}
+		return o
+	}
+	service.tell(t, order("before", ""))
+	r.heard(t, 1)
+	r.settle(t)
+	r.outage(t, func() {
+		service.tell(t, order("with microseconds", "2026-03-14T15:09:26.535897+00:00"))
+		service.tell(t, order("without", "2026-03-14T15:09:26+00:00"))
+		service.tell(t, order("ünïcode", ""))
+	})
+	service.tell(t, order("after", ""))
+	r.heard(t, 6)
+	r.check(t, []string{`"before"`, "gap", `"with microseconds"`, `"without"`, `"\u00fcn\u00efcode"`, `"after"`}, []uuid.UUID{ada})
+	if s := r.stats(t, 5); s.Dropped != nil || s.Recovered != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The permissions that the package comment names are enough.
+func TestPermissions(t *testing.T) {
+	s := redistest.Start(t)
+	proxy, err := backplanetest.NewProxy(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	rule := "~sse:stream:user:* &sse:user:* &sse:broadcast -@all +publish +subscribe +psubscribe +xadd +xrange +xinfo +ttl +expire +eval +evalsha +info +time +ping +hello +auth +select +client"
+	args := []any{"ACL", "SETUSER", "app", "on", ">app"}
+	for a := range strings.FieldsSeq(rule) {
+		args = append(args, a)
+	}
+	direct := s.Client(t)
+	if err := direct.Do(ctx, args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := goredis.NewClient(&goredis.Options{Addr: proxy.Addr(), Username: "app", Password: "app"})
+	defer c.Close()
+	r := &rig{server: s, proxy: proxy, direct: direct, hub: newHub(ada)}
+	r.run(t, c, &dashtam.Options{Retention: true})
+	send := func(text string) {
+		t.Helper()
+		e, err := posted.New(ada, text)
+		if err == nil {
+			err = r.bridge.Publish(ctx, e)
+		}
+		if err == nil {
+			err = r.bridge.Broadcast(ctx, e)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("a1")
+	r.heard(t, 2)
+	r.settle(t)
+	r.outage(t, func() { r.publish(t, both, ada, "a2") })
+	send("a3")
+	r.heard(t, 6)
+	r.check(t, []string{`"a1"`, `all "a1"`, "gap", `"a2"`, `"a3"`, `all "a3"`}, nil)
 }

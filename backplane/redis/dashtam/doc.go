@@ -61,7 +61,7 @@
 //
 // The ACL of the user is
 //
-//	~sse:stream:user:* &sse:* +publish +subscribe +psubscribe
-//	+xadd +xrange +xinfo +ttl +expire +eval +evalsha
-//	+info +time +ping +hello +auth +select +client
+//	~sse:stream:user:* &sse:user:* &sse:broadcast
+//	+publish +subscribe +psubscribe +xadd +xrange +xinfo
+//	+ttl +expire +eval +evalsha +info +time +ping +hello +auth +select +client
 package dashtam

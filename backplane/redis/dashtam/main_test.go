@@ -104,7 +104,7 @@ type rig struct {
 
 func newRig(t testing.TB, o *dashtam.Options, users ...uuid.UUID) *rig {
 	t.Helper()
-	r := &rig{server: redistest.Start(t), hub: newHub(users...), done: make(chan error, 1)}
+	r := &rig{server: redistest.Start(t), hub: newHub(users...)}
 	var err error
 	if r.proxy, err = backplanetest.NewProxy(r.server.Addr()); err != nil {
 		t.Fatal(err)
@@ -113,7 +113,14 @@ func newRig(t testing.TB, o *dashtam.Options, users ...uuid.UUID) *rig {
 	r.direct = r.server.Client(t)
 	c := goredis.NewClient(&goredis.Options{Addr: r.proxy.Addr()})
 	t.Cleanup(func() { c.Close() })
-	r.bridge = dashtam.New(c, r.hub, o)
+	r.run(t, c, o)
+	return r
+}
+
+// run makes a bridge with client c and has it run until the end of the test.
+func (r *rig) run(t testing.TB, c *goredis.Client, o *dashtam.Options) {
+	t.Helper()
+	r.bridge, r.done = dashtam.New(c, r.hub, o), make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -124,8 +131,11 @@ func newRig(t testing.TB, o *dashtam.Options, users ...uuid.UUID) *rig {
 		cancel()
 		<-ended
 	})
-	<-r.bridge.Ready()
-	return r
+	select {
+	case <-r.bridge.Ready():
+	case err := <-r.done:
+		t.Fatalf("Run returned %v", err)
+	}
 }
 
 // settle waits until the bridge has made a checkpoint after everything that was
@@ -157,6 +167,19 @@ func (r *rig) outage(t testing.TB, f func()) {
 		}
 		return nil
 	})
+}
+
+// stats returns the bridge's numbers once it has counted n events as published.
+func (r *rig) stats(t testing.TB, n uint64) dashtam.Stats {
+	t.Helper()
+	var s dashtam.Stats
+	redistest.Eventually(t, "events are counted", func() error {
+		if s = r.bridge.Stats(); s.Published < n {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	return s
 }
 
 // heard waits until the hub was told n things in all.
