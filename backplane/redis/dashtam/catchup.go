@@ -28,7 +28,7 @@ const (
 
 // A found is a missed event in a user's stream.
 type found struct {
-	id    entryID
+	ms    int64 // when it was added, by the server's clock
 	user  uuid.UUID
 	event *event.Event
 }
@@ -81,7 +81,7 @@ func (b *Bridge) catchUp(ctx context.Context, now look) error {
 }
 
 // readStreams reads what the streams of the hub's users have from the time of
-// was on, in the order of the server. complete are the users whose streams
+// was on, in the order of the server's clock. complete are the users whose streams
 // cannot have lost anything since.
 func (b *Bridge) readStreams(ctx context.Context, was checkpoint, local time.Time) (missed []found, complete []uuid.UUID, err error) {
 	const what = "read the streams of users"
@@ -125,11 +125,11 @@ func (b *Bridge) readStreams(ctx context.Context, was checkpoint, local time.Tim
 		for i, user := range users {
 			r := replies[i]
 			for _, entry := range r.entries.Val() {
-				id, err := parseEntryID(entry.ID)
+				ms, err := entryTime(entry.ID)
 				if err == nil {
 					var e *event.Event
 					if e, err = decodeEntry(b.hub.Registry(), user, entry.Values); err == nil {
-						missed = append(missed, found{id, user, e})
+						missed = append(missed, found{ms, user, e})
 						continue
 					}
 				}
@@ -144,9 +144,9 @@ func (b *Bridge) readStreams(ctx context.Context, was checkpoint, local time.Tim
 			}
 		}
 	}
-	slices.SortStableFunc(missed, func(x, y found) int {
-		return cmp.Or(cmp.Compare(x.id.ms, y.id.ms), cmp.Compare(x.id.seq, y.id.seq))
-	})
+	// Each user's are in order already; what two users missed within the same
+	// millisecond has no known order.
+	slices.SortStableFunc(missed, func(x, y found) int { return cmp.Compare(x.ms, y.ms) })
 	return missed, complete, nil
 }
 
@@ -154,11 +154,11 @@ func (b *Bridge) readStreams(ctx context.Context, was checkpoint, local time.Tim
 // was. info is nil if there is no stream.
 func (b *Bridge) isComplete(user uuid.UUID, info *redis.XInfoStream, was checkpoint, local time.Time) bool {
 	if info != nil && info.Length > 0 {
-		first, err := parseEntryID(info.FirstEntry.ID)
+		first, err := entryTime(info.FirstEntry.ID)
 		if err != nil {
 			return false
 		}
-		if first.ms <= was.at.UnixMilli() {
+		if first <= was.at.UnixMilli() {
 			return true // it reaches back to before
 		}
 		if info.EntriesAdded != info.Length { // before Redis 7, 0
@@ -179,23 +179,14 @@ func (b *Bridge) isComplete(user uuid.UUID, info *redis.XInfoStream, was checkpo
 	return !ok || was.local.Sub(heard) > life+slack
 }
 
-// An entryID is the id of an entry in a user's stream.
-type entryID struct {
-	ms  int64
-	seq uint64
-}
-
-func parseEntryID(id string) (entryID, error) {
-	ms, seq, ok := strings.Cut(id, "-")
-	var e entryID
-	var err error
-	if e.ms, err = strconv.ParseInt(ms, 10, 64); ok && err == nil {
-		e.seq, err = strconv.ParseUint(seq, 10, 64)
-	}
+// entryTime returns the milliseconds in the id of an entry.
+func entryTime(id string) (int64, error) {
+	digits, _, ok := strings.Cut(id, "-")
+	ms, err := strconv.ParseInt(digits, 10, 64)
 	if !ok || err != nil {
-		return e, fmt.Errorf("dashtam: the id %.50q of an entry is not milliseconds and a number", id)
+		return 0, fmt.Errorf("dashtam: the id %.50q of an entry is not milliseconds and a number", id)
 	}
-	return e, nil
+	return ms, nil
 }
 
 func wrongType(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE") }

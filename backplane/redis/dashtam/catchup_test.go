@@ -44,9 +44,13 @@ func TestCatchUp(t *testing.T) {
 	r.heard(t, 3)
 	r.outage(t, func() {
 		r.write(t, kept, ada, late)
-		r.publish(t, both, bob, "b2")
-		r.publish(t, both, ada, "a3")
-		r.publish(t, both, bob, "b3")
+		for _, p := range []struct {
+			user uuid.UUID
+			text string
+		}{{bob, "b2"}, {ada, "a3"}, {bob, "b3"}} {
+			<-time.After(2 * time.Millisecond) // streams know milliseconds
+			r.publish(t, both, p.user, p.text)
+		}
 	})
 	r.publish(t, both, ada, "a4")
 	r.heard(t, 8)
