@@ -8,6 +8,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/crier-go/crier/backplane/redis"
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 	"github.com/crier-go/crier/backplane/redis/internal/redistest"
 	"github.com/crier-go/crier/hub"
 )
@@ -29,7 +30,7 @@ func TestCluster(t *testing.T) {
 	for i := range admin {
 		redistest.Eventually(t, "the cluster is up", func() error {
 			info, err := admin[i].ClusterInfo(ctx).Result()
-			if err == nil && (redistest.Field(info, "cluster_state") != "ok" || redistest.Field(info, "cluster_known_nodes") != "2") {
+			if err == nil && (client.Field(info, "cluster_state") != "ok" || client.Field(info, "cluster_known_nodes") != "2") {
 				err = fmt.Errorf("it says %s", info)
 			}
 			return err

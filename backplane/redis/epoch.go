@@ -71,13 +71,13 @@ func identityOf(groups []redis.XInfoGroup) string {
 
 // master returns the replication id of a server that is a master.
 func master(info string) (string, error) {
-	if role := field(info, "role"); role != "master" {
+	if role := client.Field(info, "role"); role != "master" {
 		if role == "slave" {
-			return "", client.Unavailable("ask the server for its state", fmt.Errorf("%w of %s:%s", errReplica, field(info, "master_host"), field(info, "master_port")))
+			return "", client.Unavailable("ask the server for its state", fmt.Errorf("%w of %s:%s", errReplica, client.Field(info, "master_host"), client.Field(info, "master_port")))
 		}
 		return "", client.Unavailable("ask the server for its state", fmt.Errorf("its role is %.50q", role))
 	}
-	id := field(info, "master_replid")
+	id := client.Field(info, "master_replid")
 	if id == "" {
 		return "", errors.New("redis: the server does not tell its master_replid in INFO replication, so that a failover could not be noticed")
 	}

@@ -68,7 +68,7 @@ func (o *Options) resolved() Options {
 	if r.Stream == "" {
 		r.Stream = "crier"
 	}
-	set("MaxRecords", &r.MaxRecords, 100_000, 1<<40)
+	set("MaxRecords", &r.MaxRecords, 100_000, 1<<30)
 	set("MaxRecord", &r.MaxRecord, 16<<20, maxBulk)
 	set("Replicas", &r.Replicas, 0, 1000)
 	if r.MaxAge == 0 {

@@ -3,7 +3,9 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,4 +186,41 @@ func TestHangs(t *testing.T) {
 		t.Errorf("Append returned %v", err)
 	}
 	f.ended(t)
+}
+
+// A Follow that cannot connect ends with its context, not with the dial.
+func TestCancelledWhileDialing(t *testing.T) {
+	s := redistest.Start(t)
+	var hang atomic.Bool
+	dialing := make(chan struct{}, 1)
+	c := goredis.NewClient(&goredis.Options{
+		Addr:        s.Addr(),
+		DialTimeout: time.Minute,
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if hang.Load() {
+				dialing <- struct{}{}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	})
+	defer c.Close()
+	b := redis.New(c, nil)
+	mustTail(t, b)
+	hang.Store(true)
+	stopped := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- b.Follow(ctx, 0, nil) }()
+	<-dialing
+	cancel(stopped)
+	select {
+	case err := <-ended:
+		if err != stopped {
+			t.Errorf("Follow returned %v, want the cause of its context", err)
+		}
+	case <-time.After(noticed):
+		t.Errorf("Follow has not ended within %v", noticed)
+	}
 }

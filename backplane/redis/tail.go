@@ -166,7 +166,7 @@ func position(id string) (uint64, error) {
 }
 
 func checkVersion(info string) error {
-	version := field(info, "redis_version")
+	version := client.Field(info, "redis_version")
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 7 {
 		return fmt.Errorf("redis: the server is Redis %.50q; 7.0 is needed, for stream ids without a clock (XADD 0-*)", version)
@@ -175,19 +175,9 @@ func checkVersion(info string) error {
 }
 
 func checkMemory(info string) error {
-	policy, limit := field(info, "maxmemory_policy"), field(info, "maxmemory")
+	policy, limit := client.Field(info, "maxmemory_policy"), client.Field(info, "maxmemory")
 	if limit != "0" && strings.HasPrefix(policy, "allkeys") {
 		return fmt.Errorf("redis: maxmemory-policy is %.50s and maxmemory %.50s, so that the server may evict the stream; use noeviction or a volatile policy", policy, limit)
 	}
 	return nil
-}
-
-// field returns a field of a reply to INFO, or "".
-func field(info, name string) string {
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

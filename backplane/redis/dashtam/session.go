@@ -189,7 +189,7 @@ func (b *Bridge) look(ctx context.Context) (look, error) {
 			return look{}, client.Failed(b.client, what, err)
 		}
 		l := look{
-			replid:    infoField(replication.Val(), "master_replid"),
+			replid:    client.Field(replication.Val(), "master_replid"),
 			at:        clock.Val(),
 			publishes: publishes(stats.Val()),
 		}
@@ -198,27 +198,17 @@ func (b *Bridge) look(ctx context.Context) (look, error) {
 		}
 		// In a cluster, and on a replica, messages come that were published
 		// elsewhere.
-		if _, ok := b.client.(*redis.ClusterClient); ok || infoField(replication.Val(), "role") != "master" {
+		if _, ok := b.client.(*redis.ClusterClient); ok || client.Field(replication.Val(), "role") != "master" {
 			l.publishes = -1
 		}
 		return l, nil
 	})
 }
 
-// infoField returns a field of a reply to INFO, or "".
-func infoField(info, name string) string {
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
 // publishes reads how often PUBLISH was executed, in scripts and transactions
 // too, from INFO commandstats.
 func publishes(info string) int64 {
-	stat := infoField(info, "cmdstat_publish")
+	stat := client.Field(info, "cmdstat_publish")
 	if stat == "" {
 		return 0
 	}

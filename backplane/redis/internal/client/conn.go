@@ -19,31 +19,38 @@ var errReconnect = errors.New("the connection broke")
 type Conn struct {
 	*redis.Client
 
-	mu     sync.Mutex
-	net    net.Conn
-	closed bool
+	cut  context.Context // ends with Cut
+	stop context.CancelFunc
+
+	mu  sync.Mutex
+	net net.Conn
 }
 
-// NewConn returns a client that will dial as options say. Replies that take longer
-// than readTimeout break the connection. Hooks of other clients do not apply.
+// NewConn returns a client that will dial as options say. Replies that take
+// longer than readTimeout break the connection. Hooks of other clients do not
+// apply.
 func NewConn(options *redis.Options, readTimeout time.Duration) *Conn {
 	c := new(Conn)
+	c.cut, c.stop = context.WithCancel(context.Background())
 	o := *options
 	dial := o.Dialer
 	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c.mu.Lock()
-		again := c.net != nil || c.closed
+		again := c.net != nil
 		c.mu.Unlock()
 		if again {
 			return nil, errReconnect
 		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(c.cut, cancel)()
 		n, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.closed {
+		if c.cut.Err() != nil {
 			n.Close()
 			return nil, errReconnect
 		}
@@ -64,13 +71,19 @@ func NewConn(options *redis.Options, readTimeout time.Duration) *Conn {
 	return c
 }
 
-// Cut closes the connection under whoever uses it. A Conn must be closed
-// besides.
+// Cut closes the connection under whoever uses it, or stops it from being made.
+// A Conn must be closed besides.
 func (c *Conn) Cut() {
+	c.stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closed = true
 	if c.net != nil {
 		c.net.Close()
 	}
+}
+
+// Close closes the client and its connection.
+func (c *Conn) Close() error {
+	c.stop()
+	return c.Client.Close()
 }

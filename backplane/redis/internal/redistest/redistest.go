@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/crier-go/crier/backplane/redis/internal/client"
 )
 
 // patience is how long a server may take to start, or to do what was asked.
@@ -195,7 +197,7 @@ func (s *Server) answers() bool {
 		return false
 	}
 	info, err := c.Info(context.Background(), "server").Result()
-	return err == nil && Field(info, "process_id") == strconv.Itoa(s.process.Process.Pid)
+	return err == nil && client.Field(info, "process_id") == strconv.Itoa(s.process.Process.Pid)
 }
 
 func (s *Server) log() string {
@@ -239,7 +241,7 @@ func ReplicateFrom(t testing.TB, replica *Server, addr string) {
 	}
 	Eventually(t, "the replica is in sync", func() error {
 		info, err := c.Info(context.Background(), "replication").Result()
-		if err == nil && Field(info, "master_link_status") != "up" {
+		if err == nil && client.Field(info, "master_link_status") != "up" {
 			err = fmt.Errorf("it says %s", info)
 		}
 		return err
