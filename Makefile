@@ -26,6 +26,7 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
+STRANGERS = proof/wild/clients
 
 # Names what the tests need beside Go and this machine lacks.
 define MISSING
@@ -49,6 +50,7 @@ help:
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
+	@echo 'make wild      browsers, clients and proxies by others; WILD=short takes three minutes'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
@@ -77,8 +79,11 @@ lint:
 e2e: $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node_modules)
 	cd $(E2E) && go test -count=1 -v ./...
 
-$(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
-	npm ci --prefix $(CLIENTS) --engine-strict --no-audit --no-fund
+wild: $(if $(shell command -v npm 2>/dev/null),$(STRANGERS)/node_modules)
+	cd proof/wild && go test $(RACE) ./... && go run . $(if $(WILD),-$(WILD)) $(ARGS)
+
+%/node_modules: %/package-lock.json
+	npm ci --prefix $* --engine-strict --ignore-scripts --no-audit --no-fund
 	touch $@
 
 soak:
@@ -107,4 +112,4 @@ capacity: INTO =
 capacity:
 	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test lint e2e soak bench peers capacity
+.PHONY: help run test lint e2e wild soak bench peers capacity
