@@ -63,6 +63,22 @@ func (e *engine) browser() (browser, error) {
 	return e.running, e.err
 }
 
+// startBrowsers starts what the plans need, one after the other, so that no
+// client's time runs out while three browsers start.
+func startBrowsers(plans []plan) error {
+	for _, p := range plans {
+		for _, c := range p.clients {
+			if c.engine == nil {
+				continue
+			}
+			if _, err := c.engine.browser(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func closeBrowsers() {
 	for _, e := range engines {
 		if e.running != nil {

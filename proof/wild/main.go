@@ -88,6 +88,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := startBrowsers(runs); err != nil {
+		return err
+	}
 	log.SetOutput(io.Discard) // net/http/httputil logs what clients abort
 	rows, err := runAll(ctx, runs, *parallel, handler, stderr)
 	want.print(stdout, rows)

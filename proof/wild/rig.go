@@ -89,8 +89,8 @@ var phases = [phaseCount]phase{
 
 // How long clients get. The longest backoffs by default are 10 s.
 const (
-	openTime   = 15 * time.Second
-	liveTime   = 3 * time.Second // no heartbeat helps a late event within it
+	openTime   = 45 * time.Second // pages load slowly on a busy machine
+	liveTime   = 3 * time.Second  // no heartbeat helps a late event within it
 	resumeTime = 15 * time.Second
 	outage     = 12 * time.Second
 	outageTime = 20 * time.Second // after the outage
