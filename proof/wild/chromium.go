@@ -42,7 +42,7 @@ func startChromium(dir string) (browser, error) {
 }
 
 func (b *chromiumBrowser) ask(method, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, b.devtools+path, nil)
 	if err != nil {

@@ -51,7 +51,7 @@ func process(name, stream string, short bool, program string, args ...string) cl
 		start: func(ctx context.Context, address string, tell func(report)) (func(), error) {
 			cmd := exec.Command(program, append(args, address)...)
 			cmd.Dir = "clients"
-			cmd.Env = append(os.Environ(), "NO_PROXY=*", "PYTHONUNBUFFERED=1")
+			cmd.Env = append(os.Environ(), "NO_PROXY=*", "PYTHONDONTWRITEBYTECODE=1")
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 			out, err := cmd.StdoutPipe()
 			if err != nil {
@@ -162,7 +162,8 @@ type missing struct{ what, how string }
 
 func (m missing) Error() string { return fmt.Sprintf("%s is missing (%s)", m.what, m.how) }
 
-// debian names the packages of the programs that the bench runs.
+// debian names the packages of the programs that the bench runs; debian-packages
+// has them all.
 var debian = map[string]string{
 	"node": "nodejs", "npm": "npm", "/usr/bin/python3": "python3", "curl": "curl", "bash": "bash",
 	"chromium": "chromium", "firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb",

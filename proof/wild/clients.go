@@ -3,7 +3,7 @@ package main
 import "slices"
 
 // clients is everyone who is tried. Those of one kind stand together.
-var clients = slices.Concat(goClients, nodeClients, pythonClients, pages)
+var clients = slices.Concat(goClients, nodeClients, pythonClients, pageClients)
 
 const python = "/usr/bin/python3" // the one that Debian's packages are for
 
@@ -24,7 +24,7 @@ var pythonClients = []client{
 	process("websockets", "ws", true, python, "websockets_client.py"),
 }
 
-var pages = []client{
+var pageClients = []client{
 	page(chromium, "EventSource", "events", true),
 	page(chromium, "EventSource", "lean", true),
 	page(chromium, "WebSocket", "ws", true),
@@ -45,10 +45,15 @@ var pages = []client{
 	page(chromium, "partysocket", "ws", false),
 	page(chromium, "robust-websocket", "ws", false),
 	page(chromium, "sockette", "ws", true),
+	page(chromium, "htmx2", "events", true),
+	page(chromium, "htmx4", "events", false),
+	page(chromium, "htmx-ws", "ws", false),
+	page(chromium, "turbo", "events", false),
+	page(chromium, "datastar", "events", false),
 }
 
 // bareClients are tried behind proxies without a recipe.
-var bareClients = []string{"chromium EventSource", "chromium WebSocket", "eventsource"}
+var bareClients = []string{"chromium EventSource", "chromium WebSocket", "chromium reconnecting-eventsource", "eventsource"}
 
 // proxied are the clients that are tried behind proxies: those that differ in
 // what a proxy can do to them.

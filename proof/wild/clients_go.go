@@ -13,6 +13,8 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	r3labs "github.com/r3labs/sse/v2"
 	gosse "github.com/tmaxmax/go-sse"
+
+	recipe "github.com/crier-go/crier/proof/wild/recipes/r3labs"
 )
 
 var goClients = []client{
@@ -25,35 +27,15 @@ var goClients = []client{
 	goClient("coder/websocket", "ws", false, runCoder),
 }
 
-// runR3labs subscribes again whenever a subscription ends: the library takes a
-// clean end of the response for the end of all. The client keeps the last id.
 func runR3labs(ctx context.Context, address string, tell func(report)) error {
-	c, done := newR3labs(address)
-	defer done()
-	for ctx.Err() == nil {
-		if err := subscribeR3labs(ctx, c, tell); err != nil {
-			tell(report{What: "note", Text: err.Error()})
-		}
-		sleep(ctx, retry)
-	}
-	return ctx.Err()
+	return recipe.Follow(ctx, address, func(e *r3labs.Event) { handOut(tell, string(e.Event), e.Data) })
 }
 
 // runR3labsOnce subscribes as the library's README does.
 func runR3labsOnce(ctx context.Context, address string, tell func(report)) error {
-	c, done := newR3labs(address)
-	defer done()
-	return subscribeR3labs(ctx, c, tell)
-}
-
-func newR3labs(address string) (c *r3labs.Client, done func()) {
-	c = r3labs.NewClient(address)
-	c.Connection = &http.Client{Transport: &http.Transport{}}
-	return c, c.Connection.CloseIdleConnections
-}
-
-func subscribeR3labs(ctx context.Context, c *r3labs.Client, tell func(report)) error {
-	return c.SubscribeRawWithContext(ctx, func(e *r3labs.Event) { handOut(tell, string(e.Event), e.Data) })
+	return r3labs.NewClient(address).SubscribeRawWithContext(ctx, func(e *r3labs.Event) {
+		handOut(tell, string(e.Event), e.Data)
+	})
 }
 
 func runGoSSE(ctx context.Context, address string, tell func(report)) error {

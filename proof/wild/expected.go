@@ -139,6 +139,31 @@ func (b *book) compare(w io.Writer, rows []row) (failed int) {
 	return failed
 }
 
+// again returns the rows that are worse than expected only in what a busy
+// machine can cause: something did not happen in time. What was lost, doubled or
+// disordered is never tried again.
+func (b *book) again(rows []row) (slow []row) {
+	inTime := []string{refused, late, stops, byBeat, ghost, notRun}
+	for _, r := range rows {
+		l := b.line(r)
+		if l == nil {
+			continue
+		}
+		worse, lasting := false, false
+		for i, c := range r.cells {
+			if c.verdict == ok || slices.Contains(l.cells[i].accepted, c.verdict) {
+				continue
+			}
+			worse = true
+			lasting = lasting || !slices.Contains(inTime, c.verdict)
+		}
+		if worse && !lasting {
+			slow = append(slow, r)
+		}
+	}
+	return slow
+}
+
 // update writes what came out into the file. Notes stay as they are, but where
 // all is ok now.
 func (b *book) update(rows []row) error {

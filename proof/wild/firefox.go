@@ -129,7 +129,7 @@ func (b *firefoxBrowser) ask(method string, params, answer any) error {
 			return nil
 		}
 		return json.Unmarshal(a.Result, answer)
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		return fmt.Errorf("%s: no answer", method)
 	}
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,13 +90,13 @@ var phases = [phaseCount]phase{
 
 // How long clients get. The longest backoffs by default are 10 s.
 const (
-	openTime   = 45 * time.Second // pages load slowly on a busy machine
-	liveTime   = 3 * time.Second  // no heartbeat helps a late event within it
+	openTime   = time.Minute     // pages load slowly on a busy machine
+	liveTime   = 5 * time.Second // no heartbeat helps a late event within it
 	resumeTime = 15 * time.Second
 	outage     = 12 * time.Second
 	outageTime = 20 * time.Second // after the outage
 	settle     = 300 * time.Millisecond
-	atOnce     = 1500 * time.Millisecond
+	atOnce     = 5 * time.Second // before the next heartbeat
 	pollEvery  = 20 * time.Millisecond
 )
 
@@ -163,7 +164,7 @@ func (r *rig) live(ctx context.Context, s *seat) bool {
 	if !r.opens(ctx, s, 0, openTime) {
 		return false
 	}
-	n := r.publish(s, "")
+	n := r.publish(s)
 	return until(ctx, liveTime, func() bool { return s.ledger.has(n) })
 }
 
@@ -198,13 +199,24 @@ func (r *rig) opens(ctx context.Context, s *seat, had int, within time.Duration)
 }
 
 // publish publishes the next number to a client and returns it.
-func (r *rig) publish(s *seat, mark string) int {
-	n := s.next
+func (r *rig) publish(s *seat) int { return r.send(s, payload{}) }
+
+func (r *rig) send(s *seat, p payload) int {
+	p.N = s.next
 	s.next++
-	if err := r.server.publish(s.user, payload{N: n, Mark: mark}); err != nil {
+	if err := r.server.publish(s.user, p); err != nil {
 		s.ledger.add(report{What: "note", Text: err.Error()})
 	}
-	return n
+	return p.N
+}
+
+// publishAway publishes what a client has to catch up with: more than proxies
+// and compressors look at before they begin.
+func (r *rig) publishAway(s *seat) (away []int) {
+	for range 5 {
+		away = append(away, r.send(s, payload{Fill: strings.Repeat("fill ", 400)}))
+	}
+	return away
 }
 
 // connect opens all streams and publishes three events, each after the one
@@ -218,7 +230,7 @@ func (r *rig) connect(ctx context.Context, seats []*seat, done func(*seat, cell)
 		}
 		start, lates := time.Now(), 0
 		for range 3 {
-			n := r.publish(s, "")
+			n := r.publish(s)
 			if !until(ctx, liveTime, func() bool { return s.ledger.has(n) }) {
 				lates++
 			}
@@ -227,7 +239,7 @@ func (r *rig) connect(ctx context.Context, seats []*seat, done func(*seat, cell)
 		if lates >= 2 { // one may be a machine that is busy
 			verdict = late
 		}
-		if lates > 0 && !until(ctx, settle, func() bool { return s.ledger.has(0, 1) }) {
+		if lates > 0 && !until(ctx, 2*heartbeat, func() bool { return s.ledger.has(0, 1) }) {
 			verdict = lost
 		}
 		done(s, cell{verdict: verdict, took: time.Since(start)})
@@ -239,7 +251,7 @@ func (r *rig) cut(ctx context.Context, seats []*seat, done func(*seat, cell), br
 	had := r.tallies(seats)
 	breakAll()
 	each(seats, func(s *seat) {
-		away := []int{r.publish(s, ""), r.publish(s, "")}
+		away := r.publishAway(s)
 		done(s, r.resumed(ctx, s, had[s], resumeTime, away))
 	})
 }
@@ -250,7 +262,7 @@ func (r *rig) midFrame(ctx context.Context, seats []*seat, done func(*seat, cell
 	each(seats, func(s *seat) {
 		mark := uuid.NewString()
 		r.relay.cutAt(mark)
-		broken := r.publish(s, mark)
+		broken := r.send(s, payload{Mark: mark})
 		done(s, r.resumed(ctx, s, had[s], resumeTime, []int{broken}))
 	})
 }
@@ -262,11 +274,7 @@ func (r *rig) restart(ctx context.Context, seats []*seat, done func(*seat, cell)
 	for _, s := range seats {
 		gaps[s] = s.ledger.gapCount()
 	}
-	err := r.server.stop()
-	if err == nil {
-		err = r.server.start()
-	}
-	if err != nil {
+	if err := errors.Join(r.server.stop(), r.server.start()); err != nil {
 		fmt.Fprintln(r.progress, "restart:", err)
 	}
 	r.relay.setTarget(r.server.address)
@@ -285,7 +293,7 @@ func (r *rig) outage(ctx context.Context, seats []*seat, done func(*seat, cell))
 	r.relay.down()
 	away := map[*seat][]int{}
 	for _, s := range seats {
-		away[s] = []int{r.publish(s, ""), r.publish(s, "")}
+		away[s] = r.publishAway(s)
 	}
 	sleep(ctx, outage)
 	if err := r.relay.up(); err != nil {
@@ -302,6 +310,8 @@ func (r *rig) outage(ctx context.Context, seats []*seat, done func(*seat, cell))
 // closeTabs ends the clients and waits until the server notices.
 func (r *rig) closeTabs(ctx context.Context, seats []*seat, done func(*seat, cell)) {
 	each(seats, func(s *seat) {
+		n := r.publish(s) // so that the next heartbeat is far
+		until(ctx, liveTime, func() bool { return s.ledger.has(n) })
 		s.leave()
 		start := time.Now() // a browser may take a while to close a tab
 		c := cell{verdict: ghost}
@@ -323,10 +333,10 @@ func (r *rig) resumed(ctx context.Context, s *seat, had int, within time.Duratio
 		return cell{verdict: stops}
 	}
 	c := cell{verdict: ok, took: time.Since(start)}
-	n := r.publish(s, "")
+	n := r.publish(s)
 	if !until(ctx, liveTime, func() bool { return s.ledger.has(n) }) {
 		// Some come back more than once before they rest.
-		n = r.publish(s, "")
+		n = r.publish(s)
 		if !until(ctx, within-time.Since(start), func() bool { return s.ledger.has(n) }) {
 			return cell{verdict: stops}
 		}
@@ -376,7 +386,7 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // newRig starts everything but the clients.
-func newRig(ctx context.Context, p *proxy, clients []*client, pages http.Handler, progress io.Writer) (*rig, func(), error) {
+func newRig(ctx context.Context, p *proxy, clients []*client, pages *pages, progress io.Writer) (*rig, func(), error) {
 	s, err := newServer(pages)
 	if err != nil {
 		return nil, nil, err

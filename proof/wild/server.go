@@ -20,14 +20,16 @@ import (
 )
 
 const (
-	heartbeat = 5 * time.Second
+	heartbeat = 8 * time.Second
 	retry     = 400 * time.Millisecond
 )
 
-// payload is what the events carry. Mark is set where the relay cuts.
+// payload is what the events carry. Mark is set where the relay cuts. Fill makes
+// events large enough for what compresses and buffers.
 type payload struct {
 	N    int    `json:"n"`
 	Mark string `json:"mark,omitempty"`
+	Fill string `json:"fill,omitempty"`
 }
 
 var (
@@ -38,7 +40,7 @@ var (
 // A server is an application that is built on Crier. It can be replaced by a
 // new one, as in a deploy.
 type server struct {
-	pages http.Handler // below /events/page/
+	pages *pages // below /events/page/
 
 	hub     *hub.Hub
 	http    *http.Server
@@ -54,7 +56,7 @@ type tally struct {
 	closed       time.Time // when the latest of them ended
 }
 
-func newServer(pages http.Handler) (*server, error) {
+func newServer(pages *pages) (*server, error) {
 	s := &server{pages: pages, streams: map[uuid.UUID]*tally{}}
 	return s, s.start()
 }
@@ -121,6 +123,7 @@ func (s *server) publish(user uuid.UUID, p payload) error {
 	if err != nil {
 		return err
 	}
+	s.pages.add(user, p.N) // as an application that stores first, then publishes
 	return s.hub.Publish(context.Background(), e)
 }
 

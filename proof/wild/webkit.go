@@ -84,7 +84,7 @@ func startWebKit(dir string) (browser, error) {
 }
 
 func (b *webkitBrowser) ask(method, path string, body, value any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var text []byte
 	if method == "POST" {

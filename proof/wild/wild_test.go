@@ -82,6 +82,31 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestAgain tries again what was slow, never what was lost.
+func TestAgain(t *testing.T) {
+	l, err := parseLine("direct  a client  ok  lost*  ok  ok  ok  ok  beat  # a reason")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &book{lines: []*line{l}}
+	for verdicts, again := range map[string]bool{
+		"ok ok ok ok ok ok ok":          false,
+		"ok lost ok ok ok ok beat":      false,
+		"ok lost ok stops ok ok ok":     true,
+		"refused - - - - - -":           true,
+		"ok lost ok stops doubled ok -": false,
+		"ok lost lost ok ok ok ok":      false,
+	} {
+		r := row{proxy: "direct", client: "a client"}
+		for i, v := range strings.Fields(verdicts) {
+			r.cells[i].verdict = v
+		}
+		if got := len(b.again([]row{r})) > 0; got != again {
+			t.Errorf("%s: tried again: %v, want %v", verdicts, got, again)
+		}
+	}
+}
+
 // TestRelay cuts a connection in every way that the relay knows.
 func TestRelay(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,6 +187,26 @@ func TestSplit(t *testing.T) {
 	slices.Sort(names)
 	if len(names) != len(clients) || len(slices.Compact(names)) != len(clients) {
 		t.Errorf("some clients are missing or doubled: %q", names)
+	}
+}
+
+// TestPackages holds debian-packages, which CI installs, to what the bench asks for.
+func TestPackages(t *testing.T) {
+	text, err := os.ReadFile("debian-packages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(text))
+	for program, name := range debian {
+		if !slices.Contains(packages, name) && name != "bash" {
+			t.Errorf("%s's package %s is not in debian-packages", program, name)
+		}
+	}
+	for _, c := range pythonClients {
+		library, _, _ := strings.Cut(c.name, " ")
+		if !slices.Contains(packages, "python3-"+library) {
+			t.Errorf("python3-%s is not in debian-packages", library)
+		}
 	}
 }
 

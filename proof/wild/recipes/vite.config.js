@@ -12,10 +12,9 @@ export default defineConfig({
   },
 });
 
-// streams ends a stream on one side when it has ended on the other, and
-// answers for an application that is away: come back in a second.
+// streams cuts a stream that the application has cut, and answers for an
+// application that is away: come back in a second.
 function streams(proxy) {
-  proxy.on('proxyReq', (toApp, req, res) => res.on('close', () => toApp.destroy()));
   proxy.on('proxyRes', (fromApp, req, res) => fromApp.on('close', () => { if (!fromApp.complete) res.destroy(); }));
   proxy.on('error', (error, req, res) => {
     if (!res.headersSent) res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });

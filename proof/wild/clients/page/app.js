@@ -1,78 +1,40 @@
+// The clients that are scripts. Those that have a recipe run it.
 import { fetchEventSource } from '@microsoft/fetch-event-source';
 import PartySocket from 'partysocket/ws';
-import { default as reactNative } from 'react-native-sse';
 import ReconnectingEventSource from 'reconnecting-eventsource';
-import ReconnectingWebSocket from 'reconnecting-websocket';
 import RobustWebSocket from 'robust-websocket';
-import Sockette from 'sockette';
-import { SSE } from 'sse.js';
+import { follow as followFetch } from '../recipes/fetch-event-source.js';
+import { follow as followReactNative } from '../recipes/react-native-sse.js';
+import { follow as followReconnecting } from '../recipes/reconnecting-websocket.js';
+import { follow as followSockette } from '../recipes/sockette.js';
+import { follow as followSSE } from '../recipes/sse.js';
+import { follow as followWebSocket } from '../recipes/websocket.js';
 import { handOut, name, note, report, stream, TYPES } from './report.js';
+
+const address = (last) => `${stream()}&last_event_id=${last}`;
+const gone = (error) => report('gone', { text: String(error ?? '') });
 
 const clients = {
   'EventSource': () => listen(new EventSource(stream())),
+  'reconnecting-eventsource': () => listen(new ReconnectingEventSource(stream())),
+  'sse.js': () => followSSE(stream(), [...TYPES, 'message'], handOut),
+  'react-native-sse': () => followReactNative(stream(), [...TYPES, 'message'], handOut),
+  'fetch-event-source': () => followFetch(stream(), handOut).then(gone, gone),
 
-  'WebSocket': () => {
-    let last = '', pause = 1000;
-    const connect = () => {
-      const ws = new WebSocket(`${stream()}&last_event_id=${last}`);
-      ws.onmessage = (e) => {
-        const m = JSON.parse(e.data);
-        if (m.id) last = m.id;
-        if (m.data?.retry) pause = m.data.retry;
-        handOut(m.event, JSON.stringify(m.data));
-      };
-      ws.onclose = (e) => { if (e.code !== 1008) setTimeout(connect, pause); };
-    };
-    connect();
-  },
-
-  'fetch-event-source': () => fetchEventSource(stream(), {
-    openWhenHidden: true,
-    onopen: async (response) => {
-      if (response.status === 401 || response.status === 204) throw new Final(response.status);
-      if (!response.ok) throw new Error(response.status); // tried again
-    },
-    onmessage: (m) => handOut(m.event, m.data),
-    onclose: () => { throw new Error('closed'); }, // else a clean end is the end
-    onerror: (error) => { if (error instanceof Final) throw error; },
-  }).catch((error) => report('gone', { text: String(error) })),
-
+  // As its README has it, without the recipe.
   'fetch-event-source plain': () => fetchEventSource(stream(), {
     openWhenHidden: true,
     onmessage: (m) => handOut(m.event, m.data),
-  }).then(() => report('gone'), (error) => report('gone', { text: String(error) })),
+  }).then(gone, gone),
 
-  'sse.js': () => listen(new SSE(stream(), { autoReconnect: true, reconnectDelay: 1000 })),
+  'WebSocket': () => followWebSocket(address, handOut),
+  'reconnecting-websocket': () => followReconnecting(address, handOut),
+  'sockette': () => followSockette(address, handOut),
 
-  'reconnecting-eventsource': () => listen(new ReconnectingEventSource(stream())),
-
-  'react-native-sse': () => {
-    const EventSource = reactNative.default ?? reactNative;
-    const source = new EventSource(stream());
-    source.addEventListener('error', (e) => { // which it does not try again by itself
-      if (e.xhrStatus === 0) setTimeout(() => source.open(), 1000);
-    });
-    listen(source);
-  },
-
-  'reconnecting-websocket': () => listenSocket((url) => new ReconnectingWebSocket(url)),
+  // These two take a function as reconnecting-websocket does.
   'partysocket': () => listenSocket((url) => new PartySocket(url)),
   'robust-websocket': () => listenSocket((url) => new RobustWebSocket(url)),
-
-  // Its address cannot be a function, but an object that makes a text.
-  'sockette': () => {
-    let last = '';
-    Sockette({ toString: () => `${stream()}&last_event_id=${last}` }, {
-      onmessage: (e) => {
-        const m = JSON.parse(e.data);
-        if (m.id) last = m.id;
-        handOut(m.event, JSON.stringify(m.data));
-      },
-    });
-  },
 };
-
-class Final extends Error {}
 
 // listen hands out what anything like an EventSource does.
 function listen(source) {
@@ -81,11 +43,9 @@ function listen(source) {
   source.addEventListener('error', (e) => note(`error ${e.message ?? ''} ${source.readyState ?? ''}`));
 }
 
-// listenSocket gives a WebSocket library its address as a function, so that
-// every connection starts after the last id.
 function listenSocket(open) {
   let last = '';
-  const socket = open(() => `${stream()}&last_event_id=${last}`);
+  const socket = open(() => address(last));
   socket.addEventListener('message', (e) => {
     const m = JSON.parse(e.data);
     if (m.id) last = m.id;
