@@ -27,6 +27,7 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
 JS      = clients/js
+STRANGERS = proof/wild/clients
 
 # Names what the tests need beside Go and this machine lacks.
 define MISSING
@@ -52,6 +53,7 @@ help:
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
+	@echo 'make wild      browsers, clients and proxies by others; WILD=short takes three minutes'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
@@ -95,17 +97,21 @@ lint:
 e2e: $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node_modules)
 	cd $(E2E) && go test -count=1 -v ./...
 
-$(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
-	npm ci --prefix $(CLIENTS) --engine-strict --no-audit --no-fund
+wild: $(if $(shell command -v npm 2>/dev/null),$(STRANGERS)/node_modules)
+	cd proof/wild && go test $(RACE) ./... && go run . $(if $(WILD),-$(WILD)) $(ARGS)
+
+%/node_modules: %/package-lock.json
+	npm ci --prefix $* --engine-strict --ignore-scripts --no-audit --no-fund
 	touch $@
 
 js: $(if $(shell command -v npm 2>/dev/null),$(JS)/node_modules)
 	@if command -v npm >/dev/null; then cd $(JS) && npm run --silent check && npm test; \
 	else echo 'not run here: tests of the JavaScript client (npm is missing)'; test -z '$(REQUIRE)'; fi
 
-$(JS)/node_modules: $(JS)/package-lock.json
-	npm ci --prefix $(JS) --engine-strict --no-audit --no-fund
-	touch $@
+
+SCHEMA = schema/judge
+schema: $(if $(shell command -v npm 2>/dev/null),$(SCHEMA)/npm/node_modules)
+	cd $(SCHEMA) && go test $(RACE) -count=1 ./...
 
 soak:
 	go test $(RACE) -shuffle=on -count=1 -timeout 3h -v ./proof -soak
@@ -137,4 +143,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e js soak bench peers capacity
+.PHONY: help run test test-backplanes lint e2e js schema wild soak bench peers capacity
