@@ -27,6 +27,7 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
 JS      = clients/js
+ADAPTER = conformance/adapters/eventsource
 STRANGERS = proof/wild/clients
 
 # Names what the tests need beside Go and this machine lacks.
@@ -53,6 +54,8 @@ help:
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
+	@echo 'make conformance  clients against the cases of PROTOCOL.md, as tables'
+	@echo 'make schema    TypeScript and AsyncAPI that schema writes, held against their own tools'
 	@echo 'make wild      browsers, clients and proxies by others; WILD=short takes three minutes'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
@@ -62,8 +65,8 @@ help:
 run:
 	go run ./examples/chat -addr $(ADDR)
 
-test:
-	go test $(RACE) -shuffle=on -timeout 5m ./...
+test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/node_modules)
+	go test $(RACE) -shuffle=on -timeout 10m ./...
 	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
 	@$(MISSING)
 
@@ -109,6 +112,9 @@ js: $(if $(shell command -v npm 2>/dev/null),$(JS)/node_modules)
 	else echo 'not run here: tests of the JavaScript client (npm is missing)'; test -z '$(REQUIRE)'; fi
 
 
+conformance: $(ADAPTER)/node_modules $(JS)/node_modules
+	go test -count=1 -v ./conformance -run 'Client|EventSource'
+
 SCHEMA = schema/judge
 schema: $(if $(shell command -v npm 2>/dev/null),$(SCHEMA)/npm/node_modules)
 	cd $(SCHEMA) && go test $(RACE) -count=1 ./...
@@ -143,4 +149,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e js schema wild soak bench peers capacity
+.PHONY: help run test test-backplanes lint e2e js conformance schema wild soak bench peers capacity
