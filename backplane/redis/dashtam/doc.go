@@ -57,6 +57,13 @@
 // An event whose two writes lie more than 10 seconds apart, with a lost
 // connection between them, may be missed.
 //
+// # Measured
+//
+// On two cores, which were busy, with the server on the same machine and events
+// of 300 bytes, go test -bench: a bridge hears 50,000 to 70,000 events a second.
+// From Publish, with both forms, to a stream of the hub p50 is 60 us, where a
+// PING takes 16 us.
+//
 // # Permissions
 //
 // The ACL of the user is
