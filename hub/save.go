@@ -33,6 +33,7 @@ const (
 const (
 	stateEvent = iota
 	stateSuperseded
+	stateGap
 )
 
 // Errors of [Options].Restore. The hub logs them and starts empty.
@@ -122,6 +123,15 @@ func (h *Hub) appendState(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(snap.Entries)))
 	for _, e := range snap.Entries {
 		b = binary.AppendUvarint(b, e.Position)
+		if e.Item != nil && e.Item.Gap {
+			b = append(b, stateGap)
+			b = binary.AppendUvarint(b, uint64(h.began.Add(time.Duration(e.Item.Time)).UnixMilli()))
+			b = binary.AppendUvarint(b, uint64(len(e.Keys)))
+			for _, key := range e.Keys {
+				b = appendAudience(b, key)
+			}
+			continue
+		}
 		if e.Item == nil {
 			b = append(b, stateSuperseded, byte(e.Class))
 			b = appendAudience(b, e.Keys[0])
@@ -224,6 +234,12 @@ func (h *Hub) applyState(body []byte) error {
 			if e.Class > eventlog.ShortLived {
 				in.err = errRecord
 			}
+			snap.Entries = append(snap.Entries, e)
+			continue
+		case stateGap:
+			at := time.UnixMilli(int64(in.number()))
+			e.Item = &eventlog.Item[*Message]{Gap: true, Time: int64(at.Sub(h.began)), Cost: messageOverhead, Size: 1}
+			e.Keys = in.keys(nil)
 			snap.Entries = append(snap.Entries, e)
 			continue
 		case stateEvent:
