@@ -10,7 +10,7 @@
 //
 // # How it works
 //
-// [Backplane.Append] and [Backplane.InsertTx] insert a row into the table
+// [Backplane.Append] and [Backplane.PublishTx] insert a row into the table
 // crier.outbox, without a position. One of all processes, the one that holds an
 // advisory lock, moves committed rows to the table crier.log and gives them
 // positions, many in one short transaction, and then sends one NOTIFY. Every
