@@ -110,8 +110,7 @@ const insertManySQL = `
 INSERT INTO crier.outbox (record, data, life_us)
 SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bigint[])`
 
-// insert inserts records in one transaction. Not by COPY, which PostgreSQL would
-// give a larger buffer than the few rows need.
+// insert inserts records in one transaction.
 func (b *Backplane) insert(records []*pending) error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), queryTimeout, errNoAnswer)
 	defer cancel()

@@ -10,7 +10,7 @@
 //
 // # How it works
 //
-// [Backplane.Append] and [Backplane.InsertTx] insert a row into the table
+// [Backplane.Append] and [Backplane.PublishTx] insert a row into the table
 // crier.outbox, without a position. One of all processes, the one that holds an
 // advisory lock, moves committed rows to the table crier.log and gives them
 // positions, many in one short transaction, and then sends one NOTIFY. Every
@@ -66,6 +66,26 @@
 // polling: every process reads the log every Options.Poll while nothing happens,
 // and one of them at a time numbers, with a lock for each transaction. Idle
 // processes then cost the server two queries per Poll each.
+//
+// # Rates and latency
+//
+// Measured on a machine with 2 cores that was busy with other work, records of
+// 256 bytes, server and process on the same machine, every commit on disk; go test
+// -bench measures yours. 16 goroutines append 0.5 to 0.6 times as many records as
+// 16 clients of pgbench insert rows (2,700 to 5,000 a second), 64 goroutines 0.9 to
+// 1.2 times as many as 64 clients (6,600 to 10,600), while all of them get
+// positions and are followed. From the call of Append to the follower, with one
+// record every 20 to 30 ms, the median was 7 to 19 ms, and from the begin of a
+// transaction with PublishTx 12 to 16 ms: two commits, and up to Options.Poll. A
+// process that follows needs 0.7 microseconds of processor time for each record,
+// and reads 50,000 retained ones in 0.1 to 0.3 seconds. While nothing happens, the
+// process that numbers and the server each use 2 to 3 percent of a core.
+//
+// Choose this backplane if the database is there anyway, or if events have to be
+// part of its transactions, and some thousands of events a second are enough.
+// Every event is written to the disk of the database twice. For many ephemeral
+// events, such as the pieces of an answer that is being written, NATS or Redis
+// cost less, and are faster.
 //
 // # Tables
 //

@@ -59,8 +59,8 @@ func Example() {
 	// enough
 }
 
-// A record is published if the order is stored, and never otherwise.
-func ExampleBackplane_InsertTx() {
+// An event is published if the order is stored, and never otherwise.
+func ExampleBackplane_PublishTx() {
 	url, stop := startServer()
 	defer stop()
 	ctx := context.Background()
@@ -70,10 +70,20 @@ func ExampleBackplane_InsertTx() {
 		return
 	}
 	defer backplane.Close()
-	if _, err := backplane.Tail(ctx); err != nil { // hub.Open does this
+	h, err := hub.Open(ctx, &registry, &hub.Options{Backplane: backplane})
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	defer h.Shutdown(ctx)
+	user := uuid.New()
+	s, err := h.Subscribe(hub.Request{Session: hub.Session{User: user, Allowed: hub.Everything()}, Filter: hub.Everything()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+
 	conn, err := pgx.Connect(ctx, url) // the application's own
 	if err != nil {
 		fmt.Println(err)
@@ -84,35 +94,40 @@ func ExampleBackplane_InsertTx() {
 		fmt.Println(err)
 		return
 	}
-
 	for _, item := range []string{"tea", "", "milk"} {
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			r := hub.Record{ID: uuid.New(), Data: []byte("ordered: " + item)}
-			if err := backplane.InsertTx(ctx, tx, r); err != nil {
+			e, err := placed.New(user, order{item})
+			if err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, `INSERT INTO orders VALUES ($1)`, item)
+			if err := backplane.PublishTx(ctx, tx, e); err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `INSERT INTO orders VALUES ($1)`, item)
 			return err
 		})
 		if err != nil {
 			fmt.Println("not ordered")
 		}
 	}
-
-	enough := errors.New("enough")
-	backplane.Follow(ctx, 0, func(batch []hub.SequencedRecord) error {
-		for _, r := range batch {
-			fmt.Printf("%d %s\n", r.Position, r.Data)
-			if r.Position == 2 {
-				return enough
-			}
+	for heard := 0; heard < 2; {
+		messages, err := s.Take(nil)
+		if err != nil {
+			fmt.Println(err)
+			return
 		}
-		return nil
-	})
+		if len(messages) == 0 {
+			<-s.Ready()
+		}
+		for _, m := range messages {
+			fmt.Println(m.Type(), string(m.Data()))
+			heard++
+		}
+	}
 	// Output:
 	// not ordered
-	// 1 ordered: tea
-	// 2 ordered: milk
+	// order.placed {"item":"tea"}
+	// order.placed {"item":"milk"}
 }
 
 // A migration tool runs what Schema returns.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"regexp"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ type Options struct {
 	// number, by the one process that does. It is half of what is added to the
 	// latency of an event after a time of silence, on average; under load the
 	// process looks more often. A look is one query that reads an index.
-	// Default 10 ms, at least 1 ms.
+	// Default 10 ms, within 1 ms to 1 second.
 	Poll time.Duration
 }
 
@@ -67,6 +68,8 @@ const (
 	// minPoll is the shortest time between two looks at the outbox. It lets
 	// records gather under load.
 	minPoll = time.Millisecond
+	// maxPoll is the longest. It is shorter than grace.
+	maxPoll = time.Second
 )
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,49}$`)
@@ -98,18 +101,18 @@ func (o *Options) resolved() (Options, error) {
 		}
 	}
 	for _, v := range []struct {
-		name            string
-		value           *time.Duration
-		fallback, least time.Duration
+		name                   string
+		value                  *time.Duration
+		fallback, least, limit time.Duration
 	}{
-		{"MaxAge", &r.MaxAge, time.Hour, time.Second},
-		{"Poll", &r.Poll, 10 * time.Millisecond, minPoll},
+		{"MaxAge", &r.MaxAge, time.Hour, time.Second, math.MaxInt64},
+		{"Poll", &r.Poll, 10 * time.Millisecond, minPoll, maxPoll},
 	} {
 		if *v.value == 0 {
 			*v.value = v.fallback
 		}
-		if *v.value < v.least {
-			return r, fmt.Errorf("postgres: Options.%s is %v; it must be at least %v", v.name, *v.value, v.least)
+		if *v.value < v.least || *v.value > v.limit {
+			return r, fmt.Errorf("postgres: Options.%s is %v; it must be within %v to %v", v.name, *v.value, v.least, v.limit)
 		}
 	}
 	return r, nil

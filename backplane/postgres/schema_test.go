@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/crier-go/crier/backplane/postgres"
 	"github.com/crier-go/crier/backplane/postgres/internal/postgrestest"
@@ -152,7 +153,8 @@ func TestOptions(t *testing.T) {
 		"Options.MaxRecords": {MaxRecords: -1},
 		"Options.MaxRecord ": {MaxRecord: 65 << 20},
 		"Options.MaxAge":     {MaxAge: 1},
-		"Options.Poll":       {Poll: 1},
+		"Options.Poll is 1n": {Poll: 1},
+		"Options.Poll is 2s": {Poll: 2 * time.Second},
 		"Options.Direct":     {Direct: "postgres://%"},
 	} {
 		if _, err := postgres.New("postgres://127.0.0.1/", o); err == nil || !strings.Contains(err.Error(), says) {
