@@ -53,14 +53,14 @@ help:
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
-	@echo 'make capacity  how many clients this machine holds; INTO=BENCHMARKS.md writes it there'
+	@echo 'make capacity  how many users this machine holds; INTO=BENCHMARKS.md writes it there'
 
 run:
 	go run ./examples/chat -addr $(ADDR)
 
 test:
 	go test $(RACE) -shuffle=on -timeout 5m ./...
-	cd bench/peers && go test $(RACE) -shuffle=on -timeout 5m ./...
+	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
 	@$(MISSING)
 
 # The modules below backplane/. Their tests start the servers that they need.
@@ -115,12 +115,15 @@ bench:
 peers: INTO = BENCHMARKS.md
 peers:
 	@mkdir -p out
-	cd bench/peers && go run . $(if $(INTO),-into '$(abspath $(INTO))',-svg ../../out/peers.svg) $(ARGS)
+	cd bench/load && go test -c -o ../../out/peers.test ./peers
+	out/peers.test report $(if $(INTO),-into '$(INTO)',-svg out/peers.svg) $(ARGS)
 
-# Printed unless it is asked for, so that whoever tries it keeps a clean tree.
-# The section that is committed is made by: make capacity INTO=BENCHMARKS.md
+# Printed unless INTO is set, so that a try leaves the tree clean. The committed
+# section is made by: make capacity INTO=BENCHMARKS.md
 capacity: INTO =
 capacity:
-	go run ./bench/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
+	@mkdir -p out
+	cd bench/load && go build -o ../../out/capacity ./capacity
+	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
 .PHONY: help run test test-backplanes lint e2e soak bench peers capacity

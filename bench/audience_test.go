@@ -19,7 +19,7 @@ type audience struct {
 	work  sync.WaitGroup
 }
 
-// newAudience opens a stream for each of so many users, and leaves it awake.
+// newAudience opens a stream for each user. The readers have no goroutine yet.
 func newAudience(tb testing.TB, h *hub.Hub, readers int, filter func(i int) hub.Filter) *audience {
 	tb.Helper()
 	a := &audience{hub: h, tally: reader.NewTally(patience)}
@@ -62,8 +62,8 @@ func (a *audience) listen(tb testing.TB) {
 	received(tb, asleep, len(a.subs))
 }
 
-// greet lets everybody hear one event: a stream's first finds a buffer to be
-// made and a stack that must grow, which an opening does for a real one.
+// greet sends everybody one event. The first event of a stream allocates a buffer
+// and grows a stack, which the opening does for a real stream.
 func (a *audience) greet(tb testing.TB, e *event.Event) {
 	broadcast(tb, a.hub, e)
 	received(tb, a.tally, len(a.subs))
@@ -80,8 +80,8 @@ func (a *audience) close() {
 	}
 }
 
-// notified opens streams that have a goroutine only while there is something
-// to take, as WebSocket and lean SSE have it, and lets them sleep.
+// notified opens streams that have a goroutine only while there is something to
+// take, like WebSocket and lean SSE, and lets them sleep.
 func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 	tb.Helper()
 	a := &audience{hub: h, tally: reader.NewTally(patience), subs: make([]*hub.Subscription, readers)}
@@ -111,8 +111,8 @@ func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 	return a
 }
 
-// await waits until a condition holds, looking again whenever others had their
-// turn.
+// await waits until a condition holds. It checks again after other goroutines
+// have run.
 func await(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(patience); !cond(); runtime.Gosched() {

@@ -6,12 +6,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 )
 
-// A channels is what most programs have: each reader has a channel, in a map
-// behind a mutex, and a publish sends on each.
+// A channels is the common pattern: each reader has a channel, in a map behind a
+// mutex, and a publish sends on each.
 type channels struct {
 	tally *reader.Tally
 	work  sync.WaitGroup
@@ -26,7 +25,7 @@ func newChannels(readers int) *channels {
 	for i := range readers {
 		ch := make(chan *event.Event, roundOf)
 		c.each = append(c.each, ch)
-		c.byUser[rig.User(i)] = ch
+		c.byUser[userID(i)] = ch
 	}
 	return c
 }
@@ -42,17 +41,17 @@ func (c *channels) listen() {
 	}
 }
 
-// send hands an event to one reader, and never waits for it.
+// send sends an event to one reader without blocking.
 func send(ch chan *event.Event, e *event.Event) {
 	select {
 	case ch <- e:
-	default: // lost, which the tally will show
+	default: // lost; the tally shows it
 	}
 }
 
 func (c *channels) publish(e *event.Event, to int) {
 	c.mu.RLock()
-	ch := c.byUser[rig.User(to)]
+	ch := c.byUser[userID(to)]
 	c.mu.RUnlock()
 	send(ch, e)
 }

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkConnect opens a stream and closes it again: in the hub alone, while
-// others listen, and over loopback, from connecting to the opening cursor. There
-// the client, in the same process, is part of the time.
+// BenchmarkConnect opens a stream and closes it again: in the hub alone, with
+// other streams open, and over loopback, from connecting to the opening cursor.
+// Over loopback the client runs in the same process and is part of the time.
 func BenchmarkConnect(b *testing.B) {
 	for _, others := range []int{0, 10_000} {
 		b.Run("over=hub/others="+count(others), func(b *testing.B) {
@@ -41,31 +40,31 @@ func BenchmarkConnect(b *testing.B) {
 			}
 		})
 	}
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		b.Run("over="+transport, func(b *testing.B) {
-			srv, err := rig.Start(1, nil)
+			srv, err := startServer()
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer srv.Close()
-			request := request(transport)
+			defer srv.close()
+			request := []byte(request(transport, "1"))
 			buf := make([]byte, 4<<10)
 			b.ReportAllocs()
 			turns := 0
 			for b.Loop() {
-				if err := visit(srv.Addrs[0], request, buf); err != nil {
+				if err := visit(srv.addr, request, buf); err != nil {
 					b.Fatal(err)
 				}
 				turns++
-				// A server that is behind with its goodbyes would have more and
-				// more to do, and all the user's streams.
-				for n := 0; turns-int(ended(srv.Hub)) > 8; n++ {
+				// Wait for a server that is slow to end streams. The streams of this
+				// user would pile up.
+				for n := 0; turns-int(ended(srv.hub)) > 8; n++ {
 					if runtime.Gosched(); n > 1000 {
 						time.Sleep(100 * time.Microsecond)
 					}
 				}
 			}
-			await(b, "all streams to end", func() bool { return ended(srv.Hub) == uint64(turns) })
+			await(b, "all streams to end", func() bool { return ended(srv.hub) == uint64(turns) })
 		})
 	}
 }
@@ -77,23 +76,14 @@ func ended(h *hub.Hub) (n uint64) {
 	return n
 }
 
-func request(transport string) []byte {
-	head := "GET /" + transport + "?user=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-	if transport == "ws" {
-		head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	}
-	return []byte(head + "\r\n")
-}
-
-// visit connects, waits for the opening cursor, and hangs up.
+// visit connects, waits for the opening cursor, and disconnects.
 func visit(addr string, request, buf []byte) error {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	c.(*net.TCPConn).SetLinger(0) // or ports would run out: each would rest for a minute
+	c.(*net.TCPConn).SetLinger(0) // TIME_WAIT would use up the ports
 	c.SetDeadline(time.Now().Add(patience))
 	if _, err := c.Write(request); err != nil {
 		return err

@@ -6,15 +6,14 @@ import (
 	"testing"
 	_ "unsafe" // for linkname
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 	_ "github.com/crier-go/crier/transport/sse"
 	_ "github.com/crier-go/crier/transport/ws"
 )
 
-// The transports' own encodings. Exporting them for a benchmark alone would put
-// them into everybody's manual. A change of name fails to link.
+// The transports' own encodings. They are not exported, because only this
+// benchmark uses them. If one is renamed, this file does not link.
 //
 //go:linkname sseEncoding github.com/crier-go/crier/transport/sse.encoding
 var sseEncoding *hub.Encoding
@@ -24,13 +23,13 @@ var wsEncoding *hub.Encoding
 
 var sizes = []int{typical, large}
 
-// mapRegistry has a kind whose payload is a map, for those who have no structs.
+// mapRegistry has a kind whose payload is a map.
 var (
 	mapRegistry event.Registry
 	mapKind     = event.Define[map[string]any](&mapRegistry, "portfolio", "portfolio.balance.updated", "A balance has changed.")
 )
 
-// BenchmarkNew makes an event of a payload: the one time that it is marshalled.
+// BenchmarkNew makes an event of a payload, which marshals the payload.
 func BenchmarkNew(b *testing.B) {
 	for _, size := range sizes {
 		p := payload(size)
@@ -38,7 +37,7 @@ func BenchmarkNew(b *testing.B) {
 			"account_id": p.AccountID, "previous_balance": p.Previous, "new_balance": p.New,
 			"currency": p.Currency, "note": p.Note,
 		}
-		user := rig.User(0)
+		user := userID(0)
 		for _, from := range []struct {
 			name string
 			make func() (*event.Event, error)
@@ -63,8 +62,8 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
-// BenchmarkFrame asks messages for their bytes on the wire. The first who asks
-// has them encoded; all further subscribers find them.
+// BenchmarkFrame gets the encoded frame of messages. The first call for a message
+// encodes it; later calls return the same bytes.
 func BenchmarkFrame(b *testing.B) {
 	for _, transport := range []struct {
 		name     string
@@ -79,7 +78,7 @@ func BenchmarkFrame(b *testing.B) {
 				var messages []*hub.Message
 				var frame []byte
 				for b.Loop() {
-					if len(messages) == 0 { // each can be asked first but once
+					if len(messages) == 0 { // each has only one first call
 						b.StopTimer()
 						messages = fresh()
 						b.StartTimer()
@@ -107,13 +106,13 @@ func BenchmarkFrame(b *testing.B) {
 	}
 }
 
-// newMessages returns a function that returns messages that were never asked
-// for a frame, some hundreds at a time.
+// newMessages returns a function that returns some hundred messages that have not
+// been encoded.
 func newMessages(b *testing.B, size int) func() []*hub.Message {
 	h := newHub(b, nil)
 	s := subscribe(b, h, 0, hub.Everything(), nil)
 	b.Cleanup(s.Close)
-	e, err := kinds[0].New(rig.User(0), payload(size))
+	e, err := kinds[0].New(userID(0), payload(size))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -133,11 +132,10 @@ func newMessages(b *testing.B, size int) func() []*hub.Message {
 	}
 }
 
-// BenchmarkStore turns an event into the form in which it is stored or sent to
-// another process, and back.
+// BenchmarkStore encodes an event for storage or another process, and decodes it.
 func BenchmarkStore(b *testing.B) {
 	for _, size := range sizes {
-		e, err := kinds[0].New(rig.User(0), payload(size))
+		e, err := kinds[0].New(userID(0), payload(size))
 		if err != nil {
 			b.Fatal(err)
 		}

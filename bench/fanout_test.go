@@ -11,11 +11,11 @@ import (
 
 var audiences = []int{1, 100, 10_000, 100_000}
 
-// perReader is about what a reader with a goroutine takes.
+// perReader is about how many bytes a reader with a goroutine takes.
 const perReader = 8 << 10
 
-// BenchmarkFanoutAsleep publishes one event to readers who all sleep, each in a
-// goroutine of its own, until each has it and sleeps again.
+// BenchmarkFanoutAsleep publishes one event to sleeping readers, each in a
+// goroutine of its own, and waits until each has it and sleeps again.
 func BenchmarkFanoutAsleep(b *testing.B) {
 	ways := []struct {
 		name string
@@ -54,7 +54,7 @@ func BenchmarkFanoutAsleep(b *testing.B) {
 	}
 }
 
-// untilAsleep measures publishing to readers who all sleep.
+// untilAsleep measures publishing to readers that all sleep.
 func untilAsleep(b *testing.B, readers int, t *reader.Tally, publish func()) {
 	all := 0
 	once := func() {
@@ -62,7 +62,7 @@ func untilAsleep(b *testing.B, readers int, t *reader.Tally, publish func()) {
 		all += readers
 		received(b, t, all)
 	}
-	once() // the first finds buffers to be made and stacks that must grow
+	once() // the first event allocates buffers and grows stacks
 	once()
 	warm := all
 	m := startMeter(b)
@@ -72,13 +72,13 @@ func untilAsleep(b *testing.B, readers int, t *reader.Tally, publish func()) {
 	m.report(all - warm)
 }
 
-// roundOf is how many events are published in a row where readers do not sleep:
-// a burst that fits into one batch.
+// roundOf is how many events are published in a row to readers that are awake: a
+// burst that fits into one batch.
 const roundOf = reader.Round
 
-// BenchmarkFanoutAwake publishes to readers who have something to do already: a
-// round of events, then everybody takes what is there. What a publish costs
-// must not depend on how many they are.
+// BenchmarkFanoutAwake publishes to readers that are awake: a round of events,
+// then each reader takes them. The cost of a publish must not depend on the number
+// of readers.
 func BenchmarkFanoutAwake(b *testing.B) {
 	ways := []struct {
 		name string
@@ -90,7 +90,7 @@ func BenchmarkFanoutAwake(b *testing.B) {
 			defer a.close()
 			var buf []*hub.Message
 			untilTaken(b, readers, func() { broadcast(b, h, e) }, func(i int) int {
-				// One Take has it all. Another would find nothing, and sleep.
+				// One Take returns all. A second would find nothing and put the reader to sleep.
 				batch, err := a.subs[i].Take(buf)
 				if err != nil {
 					b.Fatal(err)
@@ -126,8 +126,7 @@ func BenchmarkFanoutAwake(b *testing.B) {
 	}
 }
 
-// untilTaken measures rounds of publishing and taking, and the publishing also
-// by itself.
+// untilTaken measures rounds of publishing and taking, and publishing alone.
 func untilTaken(b *testing.B, readers int, publish func(), take func(reader int) int) {
 	var publishing time.Duration
 	rounds := 0

@@ -6,9 +6,9 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkFilter broadcasts to readers who all sleep, and of whom not all hear
-// the event's category: all, a sixth (each hears one of the six), or none. Who
-// does not hear it must not be woken, and costs the look at its filter.
+// BenchmarkFilter broadcasts to sleeping readers of which all, a sixth or none
+// want the event's category. The others must not be woken; each costs one check of
+// its filter.
 func BenchmarkFilter(b *testing.B) {
 	for _, readers := range []int{100, 10_000} {
 		for _, c := range []struct {
@@ -33,7 +33,7 @@ func BenchmarkFilter(b *testing.B) {
 					turns++
 					received(b, a.tally, turns*c.hear)
 				}
-				once() // the first finds buffers to be made and stacks that must grow
+				once() // the first event allocates buffers and grows stacks
 				for b.Loop() {
 					once()
 				}
@@ -42,7 +42,7 @@ func BenchmarkFilter(b *testing.B) {
 				}
 				turns-- // the first was not measured
 				wantNoGaps(b, h)
-				// ns/op is for one publish, until all who hear it have it.
+				// ns/op is from a publish until every reader that wants the event has it.
 				if c.hear > 0 {
 					b.ReportMetric(float64(b.Elapsed())/float64(turns*c.hear), "ns/delivery")
 				}

@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// BenchmarkGC measures full cycles of the garbage collector while many
-// subscribers are idle. ns/op is from a cycle's begin to its end, while the
-// program runs on; ns-pause/cycle is for how long it stood still, and
-// cpu-ns/cycle the collector's processor time. kind=goroutine is a reader with
-// a goroutine and its stack, as net/http has them; kind=notify one without. The
-// sockets of real ones come on top.
+// BenchmarkGC measures full cycles of the garbage collector with many idle
+// subscribers. ns/op is from the beginning to the end of a cycle, ns-pause/cycle
+// is how long the program is stopped, and cpu-ns/cycle is the collector's
+// processor time. kind=goroutine is a reader with a goroutine, as net/http has it;
+// kind=notify has none. Sockets of real streams are not included.
 func BenchmarkGC(b *testing.B) {
 	for _, c := range []struct {
 		kind string
@@ -50,7 +49,7 @@ func BenchmarkGC(b *testing.B) {
 			if c.idle > 0 {
 				b.ReportMetric(float64(after.HeapInuse+after.StackInuse)/float64(c.idle), "B/conn")
 			}
-			// All that time nobody was lost.
+			// No stream was closed meanwhile.
 			a.tally.Reset()
 			a.greet(b, newEvent(b, kinds[0]))
 		})
@@ -62,8 +61,8 @@ func memory() (m runtime.MemStats) {
 	return m
 }
 
-// collectorCPU returns the processor time that the collector has used, also on
-// processors that had nothing else to do: on a busy server they would have.
+// collectorCPU returns the processor time that the collector has used, including
+// time on idle processors, which a busy server would not have.
 func collectorCPU() time.Duration {
 	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	metrics.Read(s)

@@ -4,21 +4,19 @@ import (
 	"runtime/debug"
 	"testing"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
-// These tests hold what must not get worse and can be counted: allocations,
-// system calls, wake-ups. Nothing here looks at a clock.
+// These tests count what must not get worse: allocations, system calls, wake-ups.
+// None of them measures time.
 
-// perDelivery returns how many allocations each delivery makes: by how many
-// more there are when more readers hear an event, divided by the number of
-// these readers. What a publish itself allocates cancels out.
+// perDelivery returns how many allocations each delivery makes: the difference
+// between many readers and few, divided by the number of readers. What a publish
+// allocates cancels out.
 func perDelivery(t *testing.T, publish func(readers int) func()) float64 {
 	t.Helper()
-	// A collection would empty the pools, and what they then make anew would
-	// be counted.
+	// A collection would empty the pools, and refilling them would be counted.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const more, runs = 64, 200
 	few := testing.AllocsPerRun(runs, publish(1))
@@ -26,8 +24,8 @@ func perDelivery(t *testing.T, publish func(readers int) func()) float64 {
 	return (many - few) / more
 }
 
-// TestTakeAllocatesNothing: to be woken, to take an event and to go back to
-// sleep makes no garbage.
+// TestTakeAllocatesNothing: being woken, taking an event and going back to sleep
+// allocates nothing.
 func TestTakeAllocatesNothing(t *testing.T) {
 	if n := perDelivery(t, func(readers int) func() {
 		h := newHub(t, nil)
@@ -59,7 +57,7 @@ func TestTakeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// takes fails unless just so many messages are there.
+// takes fails unless Take returns exactly this many messages.
 func takes(t *testing.T, s *hub.Subscription, buf []*hub.Message, want int) {
 	batch, err := s.Take(buf)
 	if err != nil || len(batch) != want {
@@ -67,16 +65,16 @@ func takes(t *testing.T, s *hub.Subscription, buf []*hub.Message, want int) {
 	}
 }
 
-// TestSendAllocatesNothing: the whole way from the wake-up to the write makes no
-// garbage, on any transport, with net/http and all.
+// TestSendAllocatesNothing: a delivery, from wake-up to write, allocates nothing on
+// any transport.
 func TestSendAllocatesNothing(t *testing.T) {
 	most := 0.0
 	if raceDetector {
-		// It makes pools forget a quarter of what they are given, on purpose.
-		// Each such time a buffer is made anew, of one or two allocations.
+		// The race detector makes pools drop a quarter of their items on purpose.
+		// Each time a buffer is allocated again.
 		most = 1.5
 	}
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			if n := perDelivery(t, func(readers int) func() {
 				h := newHub(t, &hub.Options{StreamsPerUser: readers})
@@ -95,10 +93,10 @@ func TestSendAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestAwakeReadersAreNotVisited: a publish wakes whoever sleeps, once, and
-// leaves those who are awake alone, however many they are. (That it does not
-// even look at them cannot be counted from outside: that is BenchmarkFanoutAwake,
-// whose ns/publish must be the same for 1 and 100,000.)
+// TestAwakeReadersAreNotVisited: a publish wakes each sleeping reader once, and no
+// reader that is awake. (That it does not visit readers that are awake cannot be
+// counted here; BenchmarkFanoutAwake shows it: its ns/publish must be the same for
+// 1 and 100,000.)
 func TestAwakeReadersAreNotVisited(t *testing.T) {
 	for _, readers := range []int{1, 100, 10_000} {
 		t.Run("readers="+count(readers), func(t *testing.T) {
@@ -134,7 +132,8 @@ func TestAwakeReadersAreNotVisited(t *testing.T) {
 	}
 }
 
-// TestPublishAllocatesTheSame, however many readers are awake.
+// TestPublishAllocatesTheSame: allocations of a publish do not depend on the number
+// of readers that are awake.
 func TestPublishAllocatesTheSame(t *testing.T) {
 	if n := perDelivery(t, func(readers int) func() {
 		h := newHub(t, nil)
@@ -148,10 +147,10 @@ func TestPublishAllocatesTheSame(t *testing.T) {
 	}
 }
 
-// TestBatchIsFewWrites: what has come while a write was under way goes out
-// together. 64 events must cost fewer system calls than 4 events one by one.
+// TestBatchIsFewWrites: events that arrive during a write are written together. 64
+// events must take fewer system calls than 4 events one by one.
 func TestBatchIsFewWrites(t *testing.T) {
-	for _, transport := range rig.Transports {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			h := newHub(t, nil)
 			e := newEvent(t, kinds[0])
@@ -189,8 +188,8 @@ func TestBatchIsFewWrites(t *testing.T) {
 	}
 }
 
-// TestEncodedOnce: however many streams write an event, on however many
-// transports, each transport encodes it once.
+// TestEncodedOnce: each transport encodes an event once, however many streams
+// write it.
 func TestEncodedOnce(t *testing.T) {
 	h := newHub(t, nil)
 	counts := map[string]int{}

@@ -12,14 +12,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/crier-go/crier/bench/internal/machine"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
-// The vocabulary of these benchmarks: six categories, as in the catalog, with a
-// kind each, and one that is ephemeral.
+// The registry of these benchmarks: six categories, as in the catalog, with one
+// kind each, and one ephemeral kind.
 var (
 	registry   event.Registry
 	categories = []event.Category{"portfolio", "data_sync", "provider", "chat", "import", "security"}
@@ -49,11 +47,11 @@ const (
 	large   = 2 << 10
 )
 
-// payload returns a balance that is so many bytes of JSON.
+// payload returns a balance that takes size bytes of JSON.
 func payload(size int) balance {
-	const around = 133 // what the JSON has without the note
+	const around = 133 // bytes of JSON without the note
 	return balance{
-		AccountID: rig.User(7), Previous: "1204.50", New: "1399.00", Currency: "EUR",
+		AccountID: userID(7), Previous: "1204.50", New: "1399.00", Currency: "EUR",
 		Note: strings.Repeat("x", size-around),
 	}
 }
@@ -61,7 +59,7 @@ func payload(size int) balance {
 // newEvent returns an event of a kind, for user 0.
 func newEvent(tb testing.TB, k event.Kind[balance]) *event.Event {
 	tb.Helper()
-	e, err := k.New(rig.User(0), payload(typical))
+	e, err := k.New(userID(0), payload(typical))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -71,8 +69,8 @@ func newEvent(tb testing.TB, k event.Kind[balance]) *event.Event {
 	return e
 }
 
-// newHub returns a hub that is shut down when the benchmark is over. By then
-// its subscriptions must be closed.
+// newHub returns a hub that is shut down after the benchmark, which must have
+// closed its subscriptions by then.
 func newHub(tb testing.TB, o *hub.Options) *hub.Hub {
 	tb.Helper()
 	var options hub.Options
@@ -91,10 +89,10 @@ func newHub(tb testing.TB, o *hub.Options) *hub.Hub {
 	return h
 }
 
-// subscribe opens a stream of user i that hears what f says.
+// subscribe opens a stream of a user with a filter.
 func subscribe(tb testing.TB, h *hub.Hub, user int, f hub.Filter, notify func()) *hub.Subscription {
 	tb.Helper()
-	s, err := h.Subscribe(hub.Request{Session: rig.Session(user), Filter: f, Transport: "memory", Notify: notify})
+	s, err := h.Subscribe(hub.Request{Session: session(user), Filter: f, Transport: "memory", Notify: notify})
 	if err != nil {
 		tb.Fatalf("subscribing user %d: %v", user, err)
 	}
@@ -107,10 +105,10 @@ func broadcast(tb testing.TB, h *hub.Hub, e *event.Event) {
 	}
 }
 
-// publishTo publishes to one user, whoever the event's own is: so one event
-// serves for all, and making it is not measured.
+// publishTo publishes to one user, whatever the event's own user is. So one event
+// serves for all users, and making it is not measured.
 func publishTo(tb testing.TB, h *hub.Hub, e *event.Event, user int) {
-	if err := h.PublishTo(context.Background(), e, hub.User(rig.User(user))); err != nil {
+	if err := h.PublishTo(context.Background(), e, hub.User(userID(user))); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -125,25 +123,25 @@ func wantNoGaps(tb testing.TB, h *hub.Hub) {
 	}
 }
 
-// needs skips what this machine has not enough memory for, and, with -short,
-// all that takes more than half a gigabyte.
+// needs skips a benchmark that takes more memory than is available, or, with
+// -short, more than half a gigabyte.
 func needs(tb testing.TB, bytes uint64) {
 	tb.Helper()
 	if testing.Short() && bytes > 512<<20 {
 		skip(tb, "-short: this would take %d MB of memory and some seconds to set up", bytes>>20)
 	}
-	if free, err := machine.Available(); err == nil && free < bytes {
+	if free, err := available(); err == nil && free < bytes {
 		skip(tb, "this wants %d MB of free memory; there are %d", bytes>>20, free>>20)
 	}
 }
 
-// skip skips a benchmark and says so, also without -v: what is missing from a
-// table must not go unnoticed.
+// skip skips a benchmark and says so even without -v, so that a gap in a table is
+// not overlooked.
 func skip(tb testing.TB, format string, args ...any) {
 	tb.Helper()
 	fmt.Fprintf(os.Stderr, "not run: %s: %s\n", tb.Name(), fmt.Sprintf(format, args...))
 	tb.Skipf(format, args...)
 }
 
-// count is a number for a name: 1000, 100k would not sort.
+// count formats a number for a benchmark's name.
 func count(n int) string { return fmt.Sprint(n) }

@@ -11,24 +11,21 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkLock finds out for how long a publish holds the lock that numbers
-// and appends, without a look inside. While one goroutine publishes, another
-// visits the lock: it publishes an ephemeral event to somebody who is not there,
-// which takes the lock, finds that there is nothing to append, and lets go.
-// ns-wait/visit is how much longer such a visit takes than when nobody
-// publishes, and %-waiting is how many visits took over a microsecond. Both grow
-// with the time for which the lock is held; they are to be compared with each
-// other, not by themselves: a part of them is only that two processors use the
-// same memory.
+// BenchmarkLock estimates, from outside, how long a publish holds the lock that
+// orders publishes. While one goroutine publishes, another visits the lock: it
+// publishes an ephemeral event to a user without streams, which takes the lock and
+// appends nothing. ns-wait/visit is how much longer a visit takes than without a
+// publisher, and %-waiting is the part of visits that took over a microsecond. Both
+// grow with the time that the lock is held. Compare them with each other only: part
+// of them is that two processors share memory.
 //
-// hot=64 turns among 64 users, whose memory is warm; hot=all takes any of them.
-// With idle readers, so many others listen and sleep meanwhile: the lock must
-// not notice. To publish to many users is the longest that it is ever held.
+// hot=64 publishes to 64 users, whose memory is in the cache; hot=all to any user.
+// idle-readers is the number of sleeping streams of other users, which must not matter.
+// Publishing to many users holds the lock longest.
 func BenchmarkLock(b *testing.B) {
 	for _, c := range []struct {
 		users, hot, readers, atOnce int
@@ -46,8 +43,8 @@ func BenchmarkLock(b *testing.B) {
 			if runtime.GOMAXPROCS(0) < 2 {
 				skip(b, "one processor cannot publish and visit at a time")
 			}
-			// Two events for each: every publish pushes out an old one, as in a
-			// hub that has run for a while.
+			// Two events for each user: then every publish evicts an old event, as in a hub
+			// that has run for a while.
 			h := newHub(b, &hub.Options{UserEvents: 2, Bytes: 8 << 30})
 			e := newEvent(b, kinds[0])
 			for range 2 {
@@ -73,7 +70,7 @@ func BenchmarkLock(b *testing.B) {
 				busy.add(v.during(func() {
 					for range max(1, 4096/c.atOnce) {
 						for i := range to {
-							to[i] = hub.User(rig.User(random.IntN(c.hot)))
+							to[i] = hub.User(userID(random.IntN(c.hot)))
 						}
 						if err := h.PublishTo(context.Background(), e, to...); err != nil {
 							b.Fatal(err)
@@ -94,7 +91,7 @@ func BenchmarkLock(b *testing.B) {
 	}
 }
 
-// A visitor looks in at a hub's lock.
+// A visitor takes a hub's lock for a moment.
 type visitor struct {
 	tb   testing.TB
 	hub  *hub.Hub
@@ -102,7 +99,7 @@ type visitor struct {
 }
 
 func newVisitor(tb testing.TB, h *hub.Hub) *visitor {
-	e, err := typing.New(rig.User(1<<30), payload(typical))
+	e, err := typing.New(userID(1<<30), payload(typical))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -119,7 +116,7 @@ func (v *visits) add(w visits) { v.n, v.waited, v.took = v.n+w.n, v.waited+w.wai
 
 func (v *visits) mean() float64 { return float64(v.took) / float64(max(v.n, 1)) }
 
-// during visits the lock again and again while f runs.
+// during visits the lock repeatedly while f runs.
 func (v *visitor) during(f func()) (all visits) {
 	var over atomic.Bool
 	var visiting sync.WaitGroup
@@ -135,9 +132,9 @@ func (v *visitor) during(f func()) (all visits) {
 			if took > time.Microsecond {
 				all.waited++
 			}
-			const descheduled = 20 * time.Microsecond // longer, and something else had the processor
+			const descheduled = 20 * time.Microsecond // after longer the visitor was not running
 			all.took += min(took, descheduled)
-			for range 20 { // so that there are visits, and no siege
+			for range 20 { // a pause between visits
 				runtime.Gosched()
 			}
 		}
@@ -148,9 +145,9 @@ func (v *visitor) during(f func()) (all visits) {
 	return all
 }
 
-// BenchmarkPublishParallel publishes from many goroutines at once. Lock waits
-// are what the runtime counts as blocked on mutexes, of all kinds, in the whole
-// process; it does not count spinning.
+// BenchmarkPublishParallel publishes from many goroutines at once. The lock wait is
+// what the runtime counts as blocked on any mutex of the process; it does not count
+// spinning.
 func BenchmarkPublishParallel(b *testing.B) {
 	e := newEvent(b, kinds[0])
 	b.Run("to=user", func(b *testing.B) {
@@ -161,7 +158,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		defer a.close()
 		var next atomic.Int64
 		inParallel(b, a.tally, 1, paced(a.tally, 1, 500, func() error {
-			return h.PublishTo(context.Background(), e, hub.User(rig.User(int(next.Add(1)%users))))
+			return h.PublishTo(context.Background(), e, hub.User(userID(int(next.Add(1)%users))))
 		}))
 		wantNoGaps(b, h)
 	})
@@ -170,7 +167,7 @@ func BenchmarkPublishParallel(b *testing.B) {
 		h := newHub(b, nil)
 		var next atomic.Int64
 		inParallel(b, nil, 0, func() error {
-			return h.PublishTo(context.Background(), e, hub.User(rig.User(int(next.Add(1)%users))))
+			return h.PublishTo(context.Background(), e, hub.User(userID(int(next.Add(1)%users))))
 		})
 		if got := h.Stats().Published; got != uint64(next.Load()) {
 			b.Fatalf("%d of %d events were published", got, next.Load())
@@ -187,10 +184,9 @@ func BenchmarkPublishParallel(b *testing.B) {
 	})
 }
 
-// paced keeps publishers from lapping a reader, which would be told of a gap.
-// The tally knows only how far all are together, so all that is missing must
-// fit into one log, should it be one reader that is behind: half of what a hub
-// retains for a user, or for everyone.
+// paced limits publishers so that no reader falls behind and gets a gap. The tally
+// counts all readers together, so the limit must hold even if one reader is behind
+// by all of it: half of what a hub retains for a user, or for everyone.
 func paced(t *reader.Tally, readers, missing int, publish func() error) func() error {
 	var published atomic.Int64
 	return func() error {
@@ -201,8 +197,8 @@ func paced(t *reader.Tally, readers, missing int, publish func() error) func() e
 	}
 }
 
-// inParallel measures publishing from eight goroutines for each processor,
-// until each publish has made so many deliveries.
+// inParallel measures publishing from eight goroutines for each processor, until
+// all deliveries are made.
 func inParallel(b *testing.B, t *reader.Tally, perPublish int, publish func() error) {
 	runtime.GC()
 	b.SetParallelism(8)
@@ -217,7 +213,7 @@ func inParallel(b *testing.B, t *reader.Tally, perPublish int, publish func() er
 		}
 	})
 	if t != nil {
-		received(b, t, b.N*perPublish) // the last of them: part of the time
+		received(b, t, b.N*perPublish) // waiting for the last is part of the time
 	}
 	b.ReportMetric(float64(lockWait()-waited)/float64(b.N), "ns-lock-wait/op")
 	if perPublish > 0 {
@@ -225,7 +221,7 @@ func inParallel(b *testing.B, t *reader.Tally, perPublish int, publish func() er
 	}
 }
 
-// lockWait returns for how long goroutines have been blocked on mutexes.
+// lockWait returns how long goroutines have been blocked on mutexes.
 func lockWait() time.Duration {
 	sample := []metrics.Sample{{Name: "/sync/mutex/wait/total:seconds"}}
 	metrics.Read(sample)

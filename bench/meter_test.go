@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crier-go/crier/bench/internal/machine"
 	"github.com/crier-go/crier/bench/internal/reader"
 )
 
@@ -13,18 +12,17 @@ import (
 type meter struct {
 	b       *testing.B
 	mallocs uint64
-	cpu     time.Duration
 }
 
-// startMeter is called right before the loop.
+// startMeter must be called right before the loop.
 func startMeter(b *testing.B) *meter {
 	b.Helper()
-	runtime.GC() // what was set up is no longer garbage that the loop would pay for
-	return &meter{b: b, mallocs: mallocs(), cpu: machine.CPU()}
+	runtime.GC() // so that the loop does not pay for the setup's garbage
+	return &meter{b: b, mallocs: mallocs()}
 }
 
-// report is called right behind the loop. The time for one turn is left out: it
-// depends on how much a turn happens to do.
+// report must be called right after the loop. It does not report ns/op, which
+// depends on how much one iteration does.
 func (m *meter) report(deliveries int) {
 	n := float64(deliveries)
 	elapsed := m.b.Elapsed()
@@ -34,21 +32,16 @@ func (m *meter) report(deliveries int) {
 	m.b.ReportMetric(0, "ns/op")
 }
 
-// reportCPU adds the processor time of this process, which is the server's.
-func (m *meter) reportCPU(deliveries int) {
-	m.b.ReportMetric(float64(machine.CPU()-m.cpu)/float64(deliveries), "cpu-ns/delivery")
-}
-
 func mallocs() uint64 {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return s.Mallocs
 }
 
-// patience is how long is waited for anything before the benchmark fails.
+// patience is how long a benchmark waits for anything before it fails.
 const patience = 30 * time.Second
 
-// received waits until readers have got exactly n in all.
+// received waits until readers have received exactly n events in all.
 func received(tb testing.TB, t *reader.Tally, n int) {
 	tb.Helper()
 	if err := t.Wait(n); err != nil {

@@ -12,12 +12,11 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
 
-// A quietNet is a server on connections that take whatever is written, count
-// it, and allocate nothing: so what is counted or allocated is the server's.
+// A quietNet is a listener whose connections discard and count what is written, and
+// allocate nothing. So all allocations and writes are the server's.
 type quietNet struct {
 	tally *reader.Tally // events written
 	conns []*quietConn
@@ -27,12 +26,12 @@ type quietNet struct {
 	once    sync.Once
 }
 
-// serveQuietly serves a hub to so many clients of a transport, and returns once
+// serveQuietly serves a hub to a number of clients of a transport, and returns when
 // each has its opening.
 func serveQuietly(t *testing.T, h *hub.Hub, transport string, clients int) *quietNet {
 	t.Helper()
 	q := &quietNet{tally: reader.NewTally(patience), accepts: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: rig.Handler(h), ErrorLog: log.New(io.Discard, "", 0)}
+	srv := &http.Server{Handler: handler(h), ErrorLog: log.New(io.Discard, "", 0)}
 	var work sync.WaitGroup
 	work.Go(func() { srv.Serve(q) })
 	t.Cleanup(func() {
@@ -44,7 +43,7 @@ func serveQuietly(t *testing.T, h *hub.Hub, transport string, clients int) *quie
 		work.Wait()
 	})
 	for range clients {
-		c := newQuietConn(q, request(transport))
+		c := newQuietConn(q, []byte(request(transport, "1")))
 		q.conns = append(q.conns, c)
 		q.accepts <- c
 	}
@@ -76,8 +75,8 @@ type quietAddr struct{}
 func (quietAddr) Network() string { return "memory" }
 func (quietAddr) String() string  { return "127.0.0.1:1" }
 
-// A quietConn is the server's end of a connection whose client has sent a
-// request, and then nothing.
+// A quietConn is the server's end of a connection whose client has sent a request
+// and nothing else.
 type quietConn struct {
 	net *quietNet
 
@@ -185,8 +184,8 @@ func (c *quietConn) Close() error {
 	return nil
 }
 
-// SetReadDeadline knows only whether one has passed: net/http uses that to get
-// hold of a connection that it reads from.
+// SetReadDeadline only notes whether the deadline has passed: net/http sets one in
+// the past to stop its background read before a hijack.
 func (c *quietConn) SetReadDeadline(at time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,13 +6,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/hub"
 )
 
-// BenchmarkReplay resumes behind so many events, takes them all, and hangs up:
-// what a client that comes back costs the hub. after=id is from the last event
-// that it saw, which has to be found; after=cursor is from a heartbeat.
+// BenchmarkReplay measures a client that resumes: it subscribes behind a number of
+// events, takes them all, and disconnects. after=id resumes from the last event's
+// id, which has to be looked up; after=cursor from a heartbeat's cursor.
 func BenchmarkReplay(b *testing.B) {
 	for _, events := range []int{10, 1_000} {
 		for _, after := range []string{"cursor", "id"} {
@@ -30,7 +29,7 @@ func BenchmarkReplay(b *testing.B) {
 				if after == "id" {
 					cursor = ids[0].String()
 				}
-				request := hub.Request{Session: rig.Session(0), Filter: hub.Everything(), After: cursor}
+				request := hub.Request{Session: session(0), Filter: hub.Everything(), After: cursor}
 				var buf []*hub.Message
 				turns := 0
 				m := startMeter(b)
@@ -50,7 +49,7 @@ func BenchmarkReplay(b *testing.B) {
 	}
 }
 
-// replayed takes what there is, and fails unless it is just these events.
+// replayed takes all events and fails unless they are exactly these.
 func replayed(b *testing.B, s *hub.Subscription, want []uuid.UUID, buf []*hub.Message) []*hub.Message {
 	for {
 		batch, err := s.Take(buf)

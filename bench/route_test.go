@@ -6,18 +6,17 @@ import (
 	"testing"
 
 	"github.com/crier-go/crier/bench/internal/reader"
-	"github.com/crier-go/crier/bench/internal/rig"
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
 var populations = []int{1_000, 100_000, 1_000_000}
 
-// BenchmarkRoute publishes to one of many users, picked at random, each of whom
-// listens with one stream and sleeps: mostly they are cold memory. A few
-// publishes are under way at a time, as in an application. With
-// way=crier-notify, a stream has a goroutine only while there is something to
-// take, as on WebSocket; else each reader has one.
+// BenchmarkRoute publishes to one of many users, picked at random. Each user has
+// one sleeping stream, whose memory is mostly not in the cache. A few publishes are
+// in flight at a time, as in an application. With way=crier-notify a stream has a
+// goroutine only while there is something to take, as on WebSocket; otherwise each
+// reader has one.
 func BenchmarkRoute(b *testing.B) {
 	ways := []struct {
 		name string
@@ -67,8 +66,8 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// oneOf measures publishing to users at random, a few at a time, until all has
-// arrived. First it does so without measuring.
+// oneOf measures publishing to users at random, a few at a time, until all events
+// have arrived. It warms up first.
 func oneOf(b *testing.B, users, warm int, t *reader.Tally, publish func(user int)) {
 	random := rand.New(rand.NewPCG(1, 2))
 	all := t.N()
@@ -91,8 +90,8 @@ func oneOf(b *testing.B, users, warm int, t *reader.Tally, publish func(user int
 	m.report(all - warm)
 }
 
-// fill returns how many events of the typical size a hub retains before each
-// one pushes out another: a hub that has run for a while is in that state.
+// fill returns how many events of the typical size a hub retains before each new
+// one evicts another, as in a hub that has run for a while.
 func fill(b *testing.B, h *hub.Hub) int {
 	s := h.Stats()
 	publishTo(b, h, newEvent(b, kinds[0]), 0)
@@ -106,8 +105,8 @@ func fill(b *testing.B, h *hub.Hub) int {
 	return bytes / int(each)
 }
 
-// BenchmarkPublishTo publishes one event to many users at once. None listens,
-// so this is what it costs to put it into their logs.
+// BenchmarkPublishTo publishes one event to many users without streams, which is
+// the cost of appending to their logs.
 func BenchmarkPublishTo(b *testing.B) {
 	for _, n := range []int{64, 10_000} {
 		b.Run("users="+count(n), func(b *testing.B) {
@@ -116,7 +115,7 @@ func BenchmarkPublishTo(b *testing.B) {
 			cursor := h.Cursor()
 			users := make([]hub.Audience, n)
 			for i := range users {
-				users[i] = hub.User(rig.User(i))
+				users[i] = hub.User(userID(i))
 			}
 			turns := 0
 			for b.Loop() {
@@ -127,7 +126,7 @@ func BenchmarkPublishTo(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed())/float64(turns*n), "ns/user")
 			// The last of them has it.
-			s, err := h.Subscribe(hub.Request{Session: rig.Session(n - 1), Filter: hub.Everything(), After: cursor})
+			s, err := h.Subscribe(hub.Request{Session: session(n - 1), Filter: hub.Everything(), After: cursor})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -267,13 +267,19 @@ func (r *Registry) Decode(b []byte) (*Event, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidValue, keyData, err)
 	}
 	e.data = slices.Clip(repairUTF8(data.Bytes()))
-	if e.info.Latest {
-		payload := reflect.New(e.info.Payload)
-		if json.Unmarshal(e.data, payload.Interface()) == nil {
-			e.key = e.info.key.of(payload.Elem().Interface())
-		}
-	}
+	e.readKey()
 	return &e, nil
+}
+
+// readKey finds the key of a decoded event of a [Latest] kind.
+func (e *Event) readKey() {
+	if !e.info.Latest {
+		return
+	}
+	payload := reflect.New(e.info.Payload)
+	if json.Unmarshal(e.data, payload.Interface()) == nil {
+		e.key = e.info.key.of(payload.Elem().Interface())
+	}
 }
 
 func decodeString(fields map[string]json.RawMessage, key string) (string, error) {

@@ -80,6 +80,10 @@ type Record struct {
 }
 
 // A SequencedRecord is a record at its position in the sequence.
+//
+// One with the zero Record says only that the sequence has reached its Position:
+// a backplane hands it over where the newest records are gone because their Life
+// is over, so that hubs do not wait for them.
 type SequencedRecord struct {
 	// Position is the engine's sequence number: at least 1, below 1<<61, and
 	// larger than that of every record before.

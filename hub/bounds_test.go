@@ -32,7 +32,7 @@ func TestEventTooLarge(t *testing.T) {
 
 // A message is charged once, however many users share it, and each log that it
 // is in besides.
-func TestBytes_SharedMessageCostsOnce(t *testing.T) {
+func TestSharedMessageCostsOnce(t *testing.T) {
 	h := New(&kinds, nil)
 	e := made(note, uuid.Nil, "x")
 	m := must(h.newEventMessage(e))
@@ -49,7 +49,7 @@ func TestBytes_SharedMessageCostsOnce(t *testing.T) {
 }
 
 // One chatty user evicts only itself, by bytes as by count.
-func TestChattyUserEvictsOnlyItself(t *testing.T) {
+func TestBusyUserEvictsOnlyItself(t *testing.T) {
 	h := New(&kinds, &Options{UserBytes: 8 << 10, MaxEvent: 1 << 10})
 	start := h.Cursor()
 	publish(t, h, made(note, bob, "bob's"))

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/google/uuid"
@@ -21,13 +22,25 @@ type position = eventlog.Position
 // A cursorCodec turns the positions of one hub into cursors and back.
 type cursorCodec struct {
 	// incarnation is the first half of every cursor of this hub, with the
-	// version already in its place.
+	// version already in its place. All hubs on a backplane have the same.
 	incarnation [8]byte
+	// base is what a position of this hub is larger by than the backplane's,
+	// which begins anew with each epoch. It is zero without a backplane.
+	base position
 }
 
-func newCursorCodec() cursorCodec {
+func newCursorCodec() *cursorCodec {
 	var c cursorCodec
 	rand.Read(c.incarnation[:]) // never fails (crypto/rand)
+	c.incarnation[6] = 0x80 | c.incarnation[6]&0x0f
+	return &c
+}
+
+// epochCodec returns the codec of a backplane's epoch, of which the first record
+// follows position base.
+func epochCodec(epoch string, base position) *cursorCodec {
+	sum := sha256.Sum256([]byte("crier epoch\x00" + epoch))
+	c := &cursorCodec{incarnation: [8]byte(sum[:8]), base: base}
 	c.incarnation[6] = 0x80 | c.incarnation[6]&0x0f
 	return c
 }
@@ -39,31 +52,35 @@ const (
 	lastPosition position = startBit - 1
 )
 
-func (c cursorCodec) encode(p position) uuid.UUID {
+func (c *cursorCodec) encode(p position) uuid.UUID { return c.bits(p - min(p, c.base)) }
+
+func (c *cursorCodec) bits(low uint64) uuid.UUID {
 	var id uuid.UUID
 	copy(id[:8], c.incarnation[:])
-	binary.BigEndian.PutUint64(id[8:], p|variantRFC9562)
+	binary.BigEndian.PutUint64(id[8:], low|variantRFC9562)
 	return id
 }
 
 // encodeStart returns the cursor of a page that is rendered at position p.
-func (c cursorCodec) encodeStart(p position) uuid.UUID { return c.encode(p | startBit) }
+func (c *cursorCodec) encodeStart(p position) uuid.UUID {
+	return c.bits(p - min(p, c.base) | startBit)
+}
 
 // decode returns the position that a cursor of version 8 names, whether it is
 // that of a page, and whether it belongs to this hub.
-func (c cursorCodec) decode(id uuid.UUID) (p position, start, ours bool) {
+func (c *cursorCodec) decode(id uuid.UUID) (p position, start, ours bool) {
 	bits := binary.BigEndian.Uint64(id[8:])
-	return bits & lastPosition, bits&startBit != 0, [8]byte(id[:8]) == c.incarnation
+	return bits&lastPosition + c.base, bits&startBit != 0, [8]byte(id[:8]) == c.incarnation
 }
 
 // unknownCursor returns a cursor that resolve answers with the same unknown
 // start. A client holds it from the opening of its stream until it has been
 // told of the gap: if it is cut in between, it must be told again.
-func (c cursorCodec) unknownCursor(s start) uuid.UUID {
+func (c *cursorCodec) unknownCursor(s start) uuid.UUID {
 	if s.retained {
-		return cursorCodec{incarnation: [8]byte{6: 0x80}}.encode(0) // of no hub
+		return (&cursorCodec{incarnation: [8]byte{6: 0x80}}).bits(0) // of no hub
 	}
-	return c.encode(lastPosition)
+	return c.bits(lastPosition)
 }
 
 // A start is where a subscription begins to read.
@@ -96,7 +113,7 @@ func (h *Hub) parseLastID(after string) lastID {
 	}
 	l := lastID{id: id, kind: byte(id.Version())}
 	if l.kind == 8 {
-		_, l.fresh, _ = h.cursors.decode(id)
+		_, l.fresh, _ = h.cursors.Load().decode(id)
 	}
 	return l
 }
@@ -109,11 +126,11 @@ func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], head position) sta
 	case 0:
 		return start{after: head}
 	case 8:
-		p, _, ours := h.cursors.decode(l.id)
+		p, _, ours := h.cursors.Load().decode(l.id)
 		switch {
-		case !ours:
+		case !ours && h.cluster == nil:
 			return start{unknown: true, retained: true}
-		case p > head:
+		case !ours || p > head:
 			return unknown
 		}
 		return start{after: p}
@@ -121,10 +138,11 @@ func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], head position) sta
 		if p, ok := r.Find(l.id); ok {
 			return start{after: p}
 		}
-		if eventlog.Millis(l.id) < h.store.OldestMade() {
+		if h.cluster == nil && eventlog.Millis(l.id) < h.store.OldestMade() {
 			// It is older than everything this hub has published: the client
 			// comes from before this process, and has seen nothing of what is
-			// here.
+			// here. (With a backplane, others have published, by their clocks,
+			// and an earlier epoch may have had the same records.)
 			return start{unknown: true, retained: true}
 		}
 		// The client may have seen any part of what is retained, so replaying

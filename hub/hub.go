@@ -15,11 +15,12 @@ type Hub struct {
 	options  Options // resolved
 	registry *event.Registry
 	kinds    kindTable
-	cursors  cursorCodec
+	cursors  atomic.Pointer[cursorCodec]
 	began    time.Time
 
 	store *eventlog.Store[*Message]
 
+	cluster     *cluster      // nil without a backplane
 	ids         atomic.Uint64 // given to subscriptions
 	revocations revocations
 	counters    counters
@@ -38,18 +39,27 @@ type Hub struct {
 // New returns a hub for the kinds of event in r, and freezes r: a kind that is
 // defined later would be one that clients could not filter by. Nil options mean
 // the defaults.
+//
+// New panics if Options.Backplane is set: [Open] returns such a hub.
 func New(r *event.Registry, o *Options) *Hub {
+	if o != nil && o.Backplane != nil {
+		panic("hub: New was given Options.Backplane; use Open, which connects to it")
+	}
+	return newHub(r, o)
+}
+
+func newHub(r *event.Registry, o *Options) *Hub {
 	r.Freeze()
 	h := &Hub{
 		options:  o.resolved(),
 		registry: r,
 		kinds:    newKindTable(r),
-		cursors:  newCursorCodec(),
 		began:    time.Now(),
 		drained:  make(chan struct{}),
 		told:     make(chan struct{}),
 		warnings: warnings{kinds: map[string]*warning{}},
 	}
+	h.cursors.Store(newCursorCodec())
 	h.store = eventlog.New(eventlog.Config[*Message]{
 		Categories: len(h.kinds.categories),
 		Bytes:      h.options.Bytes,
@@ -57,7 +67,7 @@ func New(r *event.Registry, o *Options) *Hub {
 		Bounds:     h.bounds,
 		Now:        h.now,
 		Gap: func(p eventlog.Position) *Message {
-			return newControlMessage(h.cursors.encode(p), TypeGap, gapData.evicted)
+			return newControlMessage(h.cursors.Load().encode(p), TypeGap, gapData.evicted)
 		},
 	})
 	h.counters.init()
@@ -81,7 +91,7 @@ func (h *Hub) Registry() *event.Registry { return h.registry }
 // comment. The cursor is marked as that of a page, so that a stream that begins
 // with it counts as a page's first and not as one that resumes; see
 // [Options].RefuseNewest.
-func (h *Hub) Cursor() string { return h.cursors.encodeStart(h.store.Head()).String() }
+func (h *Hub) Cursor() string { return h.cursors.Load().encodeStart(h.store.Head()).String() }
 
 // now is the hub's clock: nanoseconds since it began, monotonic.
 func (h *Hub) now() int64 { return int64(time.Since(h.began)) }

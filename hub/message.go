@@ -89,16 +89,23 @@ func messageCost(data, size int) int64 {
 	return messageOverhead + int64(data) + encodings.Load()*int64(size)
 }
 
-// newEventMessage wraps an event for its way through the hub.
+// newEventMessage wraps an event that is published to this hub.
 func (h *Hub) newEventMessage(e *event.Event) (*Message, error) {
+	m, err := h.wrap(e)
+	if err == nil && m.item.Size > h.options.MaxEvent {
+		return nil, &EventTooLargeError{Size: m.item.Size, Limit: h.options.MaxEvent}
+	}
+	return m, err
+}
+
+// wrap wraps an event of any size for its way through the hub: another hub on the
+// backplane may have a larger limit.
+func (h *Hub) wrap(e *event.Event) (*Message, error) {
 	k, ok := h.kinds.byType[e.Type()]
 	if !ok {
 		return nil, fmt.Errorf("hub: %w: %q is not in the registry that the hub was made with", event.ErrUnknownType, string(e.Type()))
 	}
 	size := frameOverhead + len(e.Type()) + len(e.Data())
-	if size > h.options.MaxEvent {
-		return nil, &EventTooLargeError{Size: size, Limit: h.options.MaxEvent}
-	}
 	m := &Message{event: e}
 	m.item.Message = m
 	m.item.ID = e.ID()

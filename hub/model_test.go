@@ -309,7 +309,7 @@ func (m *model) delivered(s *modelStream, msg *Message) {
 // gap checks that something wanted is really gone; all that is gone is told.
 func (m *model) gap(s *modelStream, msg *Message) {
 	m.tally.Evicted++
-	end, _, ours := m.hub.cursors.decode(msg.ID())
+	end, _, ours := m.hub.cursors.Load().decode(msg.ID())
 	if !ours || end < s.at {
 		m.errorf("the cursor after a gap is %d; the stream is at %d", end, s.at)
 	}
@@ -415,7 +415,7 @@ func (m *model) place(user uuid.UUID, after string, head position) start {
 	case err != nil:
 		return start{after: head, unknown: true}
 	case id.Version() == 8:
-		p, _, ours := m.hub.cursors.decode(id)
+		p, _, ours := m.hub.cursors.Load().decode(id)
 		switch {
 		case !ours:
 			return start{unknown: true, retained: true}

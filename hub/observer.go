@@ -32,6 +32,9 @@ type Observer struct {
 	Published func(context.Context, Publication)
 	// Gap reports a gap that a stream was told of.
 	Gap func(Gap)
+	// Backplane reports that the hub does not follow its backplane any more,
+	// or follows it again.
+	Backplane func(BackplaneStatus)
 	// Error reports a failure that no caller could be told of. If it is nil,
 	// the error is logged to Options.Logger.
 	Error func(error)
@@ -171,6 +174,12 @@ func (h *Hub) observeEnd(s *Subscription) {
 	h.ending--
 	h.signalDrained()
 	h.mu.Unlock()
+}
+
+func (h *Hub) observeBackplane() {
+	if f := h.options.Observer.Backplane; f != nil {
+		h.guard("Backplane", func() { f(h.cluster.status()) })
+	}
 }
 
 // observeRefusal counts and reports a stream that was not opened.

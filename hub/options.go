@@ -56,6 +56,12 @@ type Options struct {
 	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
+	// Backplane connects the hub to those of other processes. Use it with
+	// [Open]. Default: the hub is alone, and in memory.
+	Backplane Backplane
+	// CatchUp bounds how long Subscribe waits, with a backplane, for this
+	// process to apply what a client's last id refers to. Default 2 s.
+	CatchUp time.Duration
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
 	// Logger receives what the Observer has no function for and an operator
@@ -91,6 +97,7 @@ func (o *Options) resolved() Options {
 	set(&r.StreamsPerUser, defaultStreamsPerUser, "StreamsPerUser")
 	set(&r.TopicsPerStream, 100, "TopicsPerStream")
 	set(&r.Streams, 0, "Streams")
+	set(&r.CatchUp, 2*time.Second, "CatchUp")
 	if r.MaxEvent > most {
 		panic(fmt.Sprintf("hub: Options.MaxEvent is %d; with its frames, UserBytes and an eighth of Bytes hold events of %d bytes at most", r.MaxEvent, most))
 	}

@@ -15,9 +15,13 @@ import (
 // those that resume from before it while it is retained.
 //
 // Publish never waits for a subscriber. A hub without a backplane does not look
-// at ctx: a cancelled request is no reason to lose an event. Errors:
-// [ErrNoUser], [ErrClosed], an [EventTooLargeError], and event.ErrUnknownType
-// for a type that the hub's registry does not have.
+// at ctx: a cancelled request is no reason to lose an event. With a backplane,
+// Publish waits for the engine's acknowledgement, and an event that was not
+// acknowledged was not published, or not for certain: see [ErrUnavailable].
+//
+// Errors: [ErrNoUser], [ErrClosed], an [EventTooLargeError], and
+// event.ErrUnknownType for a type that the hub's registry does not have; with a
+// backplane ErrUnavailable and a [RecordTooLargeError].
 func (h *Hub) Publish(ctx context.Context, e *event.Event) error {
 	if e.User() == uuid.Nil {
 		return ErrNoUser
@@ -81,6 +85,13 @@ func (h *Hub) publish(ctx context.Context, e *event.Event, keys []eventlog.Key) 
 	m, err := h.newEventMessage(e)
 	if err != nil {
 		return err
+	}
+	if h.cluster != nil {
+		if err := h.cluster.publish(ctx, e, keys); err != nil {
+			return err
+		}
+		h.observePublished(ctx, e, 0)
+		return nil
 	}
 	woken := 0
 	for len(keys) > 0 { // not slices.Chunk, which would have Publish's one key escape to the heap

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
 // RevokeUser ends all streams of a user with [ReasonRevoked] and returns how many
@@ -17,33 +15,58 @@ import (
 // authenticated before RevokeUser was called, and subscribes afterwards, is
 // refused.
 //
-// The error is nil for a hub without a backplane, which does not look at ctx.
-func (h *Hub) RevokeUser(_ context.Context, user uuid.UUID) (ended int, err error) {
-	return h.revoke(user, ""), nil
+// With a backplane, RevokeUser returns once the revocation is in the sequence.
+// What follows it there reaches none of the user's streams, at any process; the
+// number is that of the streams of this process. The error is then
+// [ErrUnavailable] or the cause of ctx. Without a backplane it is nil, and ctx is
+// not looked at.
+func (h *Hub) RevokeUser(ctx context.Context, user uuid.UUID) (ended int, err error) {
+	return h.revoke(ctx, user, "")
 }
 
 // RevokeSession is RevokeUser for the streams of one session: those whose
 // [Session].ID is id. An empty id names no session, so that nothing is revoked.
-func (h *Hub) RevokeSession(_ context.Context, user uuid.UUID, id string) (ended int, err error) {
+func (h *Hub) RevokeSession(ctx context.Context, user uuid.UUID, id string) (ended int, err error) {
 	if id == "" {
 		return 0, nil
 	}
-	return h.revoke(user, id), nil
+	return h.revoke(ctx, user, id)
 }
 
-func (h *Hub) revoke(user uuid.UUID, session string) (ended int) {
+func (h *Hub) revoke(ctx context.Context, user uuid.UUID, session string) (ended int, err error) {
+	if h.cluster == nil {
+		return h.applyRevocation(user, session, 0), nil
+	}
+	r, err := userRecord(recordRevocation, user, session)
+	if err == nil {
+		err = h.cluster.append(ctx, r)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range h.streamsOf(user) {
+		if (session == "" || s.session.ID == session) && s.live() {
+			ended++
+		}
+	}
+	return ended, nil
+}
+
+// applyRevocation revokes a session, or all of a user if it is empty, in this
+// process. The streams are still given what was published up to a position; zero
+// means the head.
+func (h *Hub) applyRevocation(user uuid.UUID, session string, at position) (ended int) {
 	// The record comes first: a subscription that is not yet among the user's
 	// finds it when it is.
 	h.revocations.note(revocation{user: user, session: session}, time.Now())
-	h.store.EachReaderOf(eventlog.Key{ID: user}, func(r *eventlog.Reader[*Message]) {
-		s := r.Owner.(*Subscription)
+	for _, s := range h.streamsOf(user) {
 		if session == "" || s.session.ID == session {
 			if s.live() {
 				ended++
 			}
-			s.end(ReasonRevoked, true)
+			s.endAt(ReasonRevoked, at)
 		}
-	})
+	}
 	return ended
 }
 

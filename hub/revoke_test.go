@@ -43,7 +43,7 @@ func TestRevoke(t *testing.T) {
 
 // A request that was authenticated before a revocation must not subscribe
 // after it; nor one that was authenticated so long ago that nobody remembers.
-func TestRevokeBeforeSubscribe(t *testing.T) {
+func TestSubscribeRefusedWhenRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(&kinds, nil)
 		subscribe := func(authenticated time.Time, session string) error {
@@ -123,7 +123,7 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 	}
 }
 
-func TestExpires(t *testing.T) {
+func TestStreamEndsWhenSessionExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(&kinds, nil)
 		r := request(alice, "")

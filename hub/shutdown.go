@@ -25,10 +25,19 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 		h.closed = true
 		h.store.Close()
 		h.presence.close()
+		if h.cluster != nil {
+			h.cluster.stop()
+		}
 		h.signalDrained()
 	}
 	h.mu.Unlock()
 
+	if h.cluster != nil {
+		select {
+		case <-h.cluster.stopped: // its calls return when their context ends
+		case <-ctx.Done():
+		}
+	}
 	h.endAll(ctx)
 	select {
 	case <-h.drained:

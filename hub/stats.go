@@ -12,16 +12,17 @@ import (
 
 // Stats are a hub's numbers at one moment. Counts are since the hub was made.
 type Stats struct {
-	Streams   map[string]int       `json:"streams"`   // open now, by transport
-	Users     int                  `json:"users"`     // who listen now
-	Published uint64               `json:"published"` // events; one to many users counts once
-	Delivered uint64               `json:"delivered"` // events handed out to streams
-	Gaps      map[GapReason]uint64 `json:"gaps"`      // handed out to streams, by reason; every reason is present
-	Ended     map[Reason]uint64    `json:"ended"`     // streams, by reason; every reason is present
-	Refused   map[Reason]uint64    `json:"refused"`   // streams that were not opened, by reason; every reason is present
-	Retained  int                  `json:"retained"`  // entries in all logs
-	Bytes     int64                `json:"bytes"`     // what they cost
-	Behind    uint64               `json:"behind"`    // publishes that the furthest stream has yet to look at; 0 if all sleep
+	Streams   map[string]int       `json:"streams"`             // open now, by transport
+	Users     int                  `json:"users"`               // who listen now
+	Published uint64               `json:"published"`           // events; one to many users counts once
+	Delivered uint64               `json:"delivered"`           // events handed out to streams
+	Gaps      map[GapReason]uint64 `json:"gaps"`                // handed out to streams, by reason; every reason is present
+	Ended     map[Reason]uint64    `json:"ended"`               // streams, by reason; every reason is present
+	Refused   map[Reason]uint64    `json:"refused"`             // streams that were not opened, by reason; every reason is present
+	Retained  int                  `json:"retained"`            // entries in all logs
+	Bytes     int64                `json:"bytes"`               // what they cost
+	Backplane *BackplaneStatus     `json:"backplane,omitempty"` // nil without one
+	Behind    uint64               `json:"behind"`              // publishes that the furthest stream has yet to look at; 0 if all sleep
 }
 
 // counters are what Stats cannot derive from the hub's present state.
@@ -91,5 +92,9 @@ func (h *Hub) Stats() Stats {
 		s.mu.Unlock()
 	})
 	st.Users = len(users)
+	if h.cluster != nil {
+		status := h.cluster.status()
+		st.Backplane = &status
+	}
 	return st
 }

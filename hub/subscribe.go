@@ -11,11 +11,13 @@ import (
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrHearsNothing]; [ErrForbiddenTopic], a [TopicError]
+// [UnknownCategoryError]; [ErrEmptyFilter]; [ErrForbiddenTopic], a [TopicError]
 // or a [TooManyTopicsError]; and a [Reason] if the stream is
 // refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
 // [ReasonUnavailable] for a request that was authenticated more than a minute
-// ago.
+// ago. With a backplane, a stream is also refused as unavailable while a hub that
+// was just opened catches up, and if the backplane is unavailable and Request.After
+// is an id that this process does not know: another may have published it.
 //
 // A subscription with a Request.After resumes behind that id. If the id cannot
 // be resolved to a position, the subscription begins with a gap; see [TypeGap].
@@ -45,7 +47,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		return nil, err
 	}
 	if r.Session.Allowed.isZero() || r.Filter.isZero() {
-		return nil, ErrHearsNothing
+		return nil, ErrEmptyFilter
 	}
 	ctx := r.Context
 	if ctx == nil {
@@ -78,7 +80,14 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	s.reader.Owner = s
 	s.reader.SetFilter(filter & allowed)
 	s.topical = len(topics) > 0
-	if err := h.admit(s, h.parseLastID(r.After), topics); err != nil {
+	if h.cluster != nil {
+		select {
+		case <-h.cluster.ready:
+		default:
+			return nil, ReasonUnavailable
+		}
+	}
+	if err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {
 		return nil, err
 	}
 	// From here on a revocation finds s; one that came before is on record.
@@ -108,7 +117,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 // admit registers s and sets where it starts. No event that is published from
 // here on passes it by.
-func (h *Hub) admit(s *Subscription, after lastID, topics []string) error {
+func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics []string) error {
 	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
@@ -126,9 +135,28 @@ func (h *Hub) admit(s *Subscription, after lastID, topics []string) error {
 		keys = append(keys, eventlog.Key{Name: topic})
 	}
 	head := h.store.Open(&s.reader, keys...)
+	if h.cluster != nil {
+		head = max(head, h.cluster.end.Load())
+	}
 	h.mu.Unlock()
 
 	at := h.resolve(after, &s.reader, head)
+	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
+		// The id may be of something that this process has yet to apply.
+		end, caughtUp, err := h.cluster.catchUp(ctx)
+		switch {
+		case err != nil:
+			s.End(ReasonUnavailable)
+			s.reader.Close()
+			h.leave()
+			return ReasonUnavailable
+		case caughtUp:
+			at = h.resolve(after, &s.reader, max(h.store.Head(), h.cluster.end.Load()))
+		default:
+			// The client may have seen anything up to the end.
+			at = start{after: max(head, end), unknown: true}
+		}
+	}
 	s.mu.Lock() // a shutdown may have found s already
 	if at.retained {
 		s.reader.StartAtOldest()
@@ -136,7 +164,7 @@ func (h *Hub) admit(s *Subscription, after lastID, topics []string) error {
 		s.reader.Start(at.after)
 	}
 	if s.start = at; at.unknown {
-		s.pending = append(s.pending, newControlMessage(h.cursors.encode(s.reader.Position()), TypeGap, gapData.unknown))
+		s.pending = append(s.pending, newControlMessage(h.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
 	s.mu.Unlock()
 	if oldest != nil {

@@ -144,12 +144,12 @@ func (s *Subscription) Cursor() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.start.unknown {
-		return s.hub.cursors.unknownCursor(s.start).String()
+		return s.hub.cursors.Load().unknownCursor(s.start).String()
 	}
 	if s.pending == nil && s.over == "" {
 		s.skip()
 	}
-	return s.hub.cursors.encode(s.reader.Position()).String()
+	return s.hub.cursors.Load().encode(s.reader.Position()).String()
 }
 
 // skip moves the position up to the next thing to be taken. The caller holds
@@ -205,7 +205,7 @@ func (s *Subscription) announceFilter() {
 	if n := len(s.pending); n > 0 && s.pending[n-1].control.typ == TypeFilter {
 		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
 	}
-	s.pending = append(s.pending, newControlMessage(s.hub.cursors.encode(s.reader.Position()), TypeFilter, data))
+	s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeFilter, data))
 }
 
 // live reports whether s has not ended.
@@ -218,11 +218,24 @@ func (s *Subscription) live() bool {
 // end ends the subscription. If drain is set, everything that was published
 // until now can still be taken.
 func (s *Subscription) end(reason Reason, drain bool) {
+	s.finish(reason, drain, s.hub.store.Head())
+}
+
+// endAt ends the subscription. Everything that was published up to a position can
+// still be taken; zero means until now.
+func (s *Subscription) endAt(reason Reason, at position) {
+	if at == 0 {
+		at = s.hub.store.Head()
+	}
+	s.finish(reason, true, at)
+}
+
+func (s *Subscription) finish(reason Reason, drain bool, until position) {
 	s.mu.Lock()
 	var onEnd func()
 	switch {
 	case s.over == "":
-		s.over, s.draining, s.until = reason, drain, s.hub.store.Head()
+		s.over, s.draining, s.until = reason, drain, until
 		onEnd = s.onEnd
 	case s.draining && !drain: // more urgent than a shutdown
 		s.over, s.draining = reason, false

@@ -112,7 +112,11 @@ func (s *Subscription) topics() []string {
 // let the sessions of the user have the topic, too. Errors: [ErrNoUser], a
 // [TopicError] and, with a backplane, [ErrUnavailable].
 func (h *Hub) Join(ctx context.Context, user uuid.UUID, topic string) (joined int, err error) {
-	return h.moveStreams(user, topic, func(s *Subscription) bool {
+	return h.move(ctx, recordJoin, user, topic)
+}
+
+func (h *Hub) join(user uuid.UUID, topic string) (joined int) {
+	return h.moveStreams(user, func(s *Subscription) bool {
 		s.removed = slices.DeleteFunc(s.removed, func(t string) bool { return t == topic })
 		topics := s.topics()
 		if slices.Contains(topics, topic) || len(topics) >= h.options.TopicsPerStream || s.over != "" {
@@ -131,12 +135,17 @@ func (h *Hub) Join(ctx context.Context, user uuid.UUID, topic string) (joined in
 // Streams that are opened later follow what their sessions allow, so take the
 // topic from the user's sessions first. A request that was authenticated before
 // and subscribes only now is refused the topic. Errors are those of Join.
+//
+// With a backplane, Join and Leave return zero once the change is in the sequence:
+// it reaches the streams of all processes, and what follows Leave in the sequence
+// reaches none of them.
 func (h *Hub) Leave(ctx context.Context, user uuid.UUID, topic string) (left int, err error) {
-	if err := checkTopic(topic); err != nil {
-		return 0, err
-	}
+	return h.move(ctx, recordLeave, user, topic)
+}
+
+func (h *Hub) leaveTopic(user uuid.UUID, topic string) (left int) {
 	h.revocations.note(revocation{user: user, topic: topic}, time.Now())
-	return h.moveStreams(user, topic, func(s *Subscription) bool {
+	return h.moveStreams(user, func(s *Subscription) bool {
 		if !slices.Contains(s.removed, topic) {
 			s.removed = append(s.removed, topic)
 		}
@@ -149,15 +158,35 @@ func (h *Hub) Leave(ctx context.Context, user uuid.UUID, topic string) (left int
 	})
 }
 
-// moveStreams calls change, with s.mu held, for every stream of a user, and
-// returns how many it changed.
-func (h *Hub) moveStreams(user uuid.UUID, topic string, change func(*Subscription) bool) (changed int, err error) {
+// move lets a user's streams join or leave a topic, at all processes.
+func (h *Hub) move(ctx context.Context, kind recordKind, user uuid.UUID, topic string) (changed int, err error) {
 	if user == uuid.Nil {
 		return 0, ErrNoUser
 	}
 	if err := checkTopic(topic); err != nil {
 		return 0, err
 	}
+	if h.cluster == nil {
+		return h.applyMove(kind == recordJoin, user, topic), nil
+	}
+	r, err := userRecord(kind, user, topic)
+	if err != nil {
+		return 0, err
+	}
+	return 0, h.cluster.append(ctx, r)
+}
+
+// applyMove is move for the streams of this process.
+func (h *Hub) applyMove(join bool, user uuid.UUID, topic string) (changed int) {
+	if join {
+		return h.join(user, topic)
+	}
+	return h.leaveTopic(user, topic)
+}
+
+// moveStreams calls change, with s.mu held, for every stream of a user, and
+// returns how many it changed.
+func (h *Hub) moveStreams(user uuid.UUID, change func(*Subscription) bool) (changed int) {
 	for _, s := range h.streamsOf(user) {
 		s.mu.Lock()
 		ok := change(s)
@@ -168,7 +197,7 @@ func (h *Hub) moveStreams(user uuid.UUID, topic string, change func(*Subscriptio
 			h.presence.update(s)
 		}
 	}
-	return changed, nil
+	return changed
 }
 
 // streamsOf returns the open subscriptions of a user.

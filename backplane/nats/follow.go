@@ -19,14 +19,17 @@ const (
 	// heartbeat is how often a server says that it has nothing to say. Two
 	// that are missing mean that the connection, or the consumer, is dead.
 	heartbeat = 2 * time.Second
-	// maxBatch is how many records wait for apply, at most.
-	maxBatch = 1024
+	// maxBatch and maxBatchBytes bound what waits for apply. A single record
+	// may be larger.
+	maxBatch      = 1024
+	maxBatchBytes = 4 << 20
 	// unknownTries is how often Follow asks for a consumer that the server of
 	// its connection does not know, retryWait apart.
 	unknownTries = 20
-	// pulled and pulledBytes bound what a server sends ahead.
+	// pulled and pulledBytes bound what a server sends ahead. The largest
+	// message must fit into it.
 	pulled      = 4096
-	pulledBytes = 16 << 20
+	pulledBytes = 8 << 20
 	// abandoned is after which time a server removes a consumer that nobody
 	// reads.
 	abandoned = 30 * time.Second
@@ -84,8 +87,8 @@ type following struct {
 	b        *Backplane
 	sequence *sequence
 
-	last  uint64 // the last position that was applied
-	begin bool   // nothing was applied yet
+	last  uint64 // the last position that was handed to apply
+	begin bool   // nothing was handed to it yet
 	end   uint64 // the stream's last position when it began
 
 	ready chan struct{} // something is in next, or failed is set
@@ -94,6 +97,7 @@ type following struct {
 
 	mu     sync.Mutex
 	next   []hub.SequencedRecord
+	size   int    // of the data in next, in bytes
 	count  uint64 // the consumer's own number of the last message
 	failed error  // why nothing more will come
 }
@@ -163,7 +167,7 @@ func (f *following) close(consumer jetstream.Consumer) {
 
 func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status <-chan nats.Status, apply func([]hub.SequencedRecord) error) error {
 	consuming, err := consumer.Consume(f.receive,
-		jetstream.PullMaxMessagesWithBytesLimit(pulled, pulledBytes),
+		jetstream.PullMaxMessagesWithBytesLimit(pulled, max(pulledBytes, 2*int(f.b.nc.MaxPayload()))),
 		jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.fail(err) }),
 	)
@@ -192,7 +196,7 @@ func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status
 		}
 		clear(batch)
 		f.mu.Lock()
-		batch, f.next = f.next, batch[:0]
+		batch, f.next, f.size = f.next, batch[:0], 0
 		err := f.failed
 		f.mu.Unlock()
 		signal(f.room)
@@ -200,11 +204,11 @@ func (f *following) run(ctx context.Context, consumer jetstream.Consumer, status
 			if err := f.complete(ctx, batch); err != nil {
 				return err
 			}
+			f.last, f.begin = batch[len(batch)-1].Position, false // apply may alter the batch
+			f.sequence.note(f.last)
 			if err := apply(batch); err != nil {
 				return err
 			}
-			f.last, f.begin = batch[len(batch)-1].Position, false
-			f.sequence.note(f.last)
 		}
 		if err != nil {
 			return fmt.Errorf("nats: follow: %w: %w", hub.ErrUnavailable, err)
@@ -243,6 +247,9 @@ func (f *following) complete(ctx context.Context, batch []hub.SequencedRecord) e
 // skip adds the stream's last position to the batch if the records before it are
 // gone and nothing more will come up to there.
 func (f *following) skip(ctx context.Context, consumer jetstream.Consumer) error {
+	if f.last >= f.end { // a tick from before
+		return nil
+	}
 	bounded, cancel := f.b.bounded(ctx)
 	defer cancel()
 	info, err := ask(bounded, consumer.Info)
@@ -279,8 +286,9 @@ func (f *following) receive(m jetstream.Msg) {
 			f.mu.Unlock()
 			f.fail(fmt.Errorf("message %d came after %d", meta.Sequence.Consumer, f.count))
 			return
-		case len(f.next) < maxBatch:
+		case len(f.next) < maxBatch && f.size < maxBatchBytes:
 			f.count++
+			f.size += len(r.Data)
 			f.next = append(f.next, r)
 			f.mu.Unlock()
 			signal(f.ready)

@@ -103,7 +103,7 @@ func (f *follower) take(after uint64, batch []hub.SequencedRecord) {
 	defer f.mu.Unlock()
 	f.last = max(f.last, after)
 	for _, r := range batch {
-		if r.Position <= f.last || r.Position >= 1<<62 {
+		if r.Position <= f.last || r.Position >= 1<<61 {
 			f.faultLocked("position %d came after %d", r.Position, f.last)
 		}
 		f.last = r.Position

@@ -23,7 +23,9 @@
 // later ([Options.SyncInterval]). A process that is killed loses nothing, as the
 // operating system has the data. A machine that loses power, or whose kernel
 // panics, loses the records since the last fsync, although they were
-// acknowledged. [Options.SyncAlways] calls fsync before each acknowledgement.
+// acknowledged. [Options.SyncAlways] calls fsync before each acknowledgement,
+// which concurrent publishes do not share: on the disk of a virtual machine we
+// measured 200 to 800 records a second with it, and 6,000 to 30,000 without.
 //
 // Without SyncAlways, Open knows by the machine's boot id whether that may have
 // happened, and gives the streams a new epoch then: clients are told of a gap,

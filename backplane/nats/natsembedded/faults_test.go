@@ -427,9 +427,9 @@ func TestRetentionByCount(t *testing.T) {
 			return nil
 		})
 	}()
-	// More than the server sends ahead.
-	data := strings.Repeat("x", 64<<10)
-	for i := range 2000 {
+	// More than waits for apply, and than the server sends ahead.
+	data := strings.Repeat("x", 256<<10)
+	for i := range 300 {
 		if err := b.Append(bounded(t), record(data)); err != nil {
 			t.Fatal(err)
 		}
@@ -632,5 +632,23 @@ func TestEmbeddedOptions(t *testing.T) {
 	tail(t, b)
 	if err := b.Append(bounded(t), record("")); err != nil {
 		t.Error(err)
+	}
+}
+
+// A record larger than what a consumer pulls ahead still comes.
+func TestHugeRecord(t *testing.T) {
+	s, err := natsembedded.Open(t.TempDir(), &natsembedded.Options{MaxPayload: 24 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b := backplane.New(s.Conn(), nil)
+	tail(t, b)
+	huge := hub.Record{ID: uuid.New(), Data: make([]byte, 20<<20)}
+	if err := b.Append(bounded(t), huge); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, b); len(got) != 1 || len(got[0].Data) != len(huge.Data) {
+		t.Errorf("got %d records", len(got))
 	}
 }

@@ -1,160 +1,96 @@
-// Package child runs parts of a program in processes of their own: the program
-// starts itself again in a role. A measurement of a server is blurred by
-// clients that share its memory and its processor time.
+// Package child runs parts of a program in processes of their own: the program starts itself again in a role. A server
+// and its clients are then measured apart, in memory and in processor time.
 //
-// Parent and child talk over the child's standard input and output, one JSON
-// value a line: a request, its reply. A child ends when its standard input
-// does, so it does not outlive its parent, however that ends.
+// The parent calls the child's methods with net/rpc, over the child's standard input and output. A child ends when its
+// standard input does, so it does not outlive its parent, however the parent ends.
 package child
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/rpc"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"time"
 )
 
-// roleVariable names the role in a child's environment. (Not an argument:
-// those of a test binary are parsed by package testing.)
-const roleVariable = "CRIER_BENCH_ROLE"
+const (
+	roleVariable = "CRIER_BENCH_ROLE" // in a child's environment, because package testing parses a test binary's arguments
+	serviceName  = "Child"            // under which a child registers its receiver
+)
 
-// A Role sets up what a child does, and returns what it can then be asked.
-type Role func() (Commands, error)
+// FirstFile is the descriptor of the first file that Start passes to a child.
+const FirstFile = 3
 
-// Commands answer requests, by their name. One is answered at a time.
-type Commands map[string]func(with json.RawMessage) (any, error)
+// A Role sets a child up. It returns the receiver of the methods that the parent can call; see net/rpc for their form.
+type Role func() (receiver any, err error)
 
-// Command makes a command from a function that takes its argument as a T.
-func Command[T any](f func(T) (any, error)) func(json.RawMessage) (any, error) {
-	return func(with json.RawMessage) (any, error) {
-		var t T
-		if len(with) > 0 {
-			if err := json.Unmarshal(with, &t); err != nil {
-				return nil, err
-			}
-		}
-		return f(t)
-	}
-}
-
-type request struct {
-	Do   string          `json:"do"`
-	With json.RawMessage `json:"with,omitempty"`
-}
-
-type reply struct {
-	Error  string          `json:"error,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-}
-
-// Main runs the role that this process was started for, and then ends it. In
-// any other process it returns at once. Call it before anything else.
+// Main runs the role that this process was started for, and then ends the process. In any other process it returns at
+// once. Call it first in main and in TestMain.
 func Main(roles map[string]Role) {
 	name, ok := os.LookupEnv(roleVariable)
 	if !ok {
 		return
 	}
-	out := json.NewEncoder(os.Stdout)
-	os.Stdout = os.Stderr // what is printed must not come between replies
-	role := roles[name]
-	if role == nil {
-		fatal(fmt.Errorf("there is no role %q", name))
+	pipe := stdio{os.Stdin, os.Stdout}
+	os.Stdout = os.Stderr // a stray print must not break the protocol
+	err := fmt.Errorf("there is no role %q", name)
+	var receiver any
+	if role := roles[name]; role != nil {
+		receiver, err = role()
 	}
-	commands, err := role()
+	server := rpc.NewServer()
+	if err == nil {
+		err = server.RegisterName(serviceName, receiver)
+	}
 	if err != nil {
-		fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	requests := read(os.Stdin)
-	send(out, reply{}) // ready
-	for r := range requests {
-		send(out, commands.answer(r))
-	}
+	server.ServeConn(pipe)
+	os.Exit(0)
 }
 
-func (c Commands) answer(r request) reply {
-	f := c[r.Do]
-	if f == nil {
-		return reply{Error: fmt.Sprintf("there is no command %q", r.Do)}
+// A stdio is the child's end of the connection.
+type stdio struct{ in, out *os.File }
+
+// Read ends the process when its input ends, even during a call.
+func (s stdio) Read(p []byte) (int, error) {
+	n, err := s.in.Read(p)
+	if errors.Is(err, io.EOF) {
+		os.Exit(0)
 	}
-	result, err := f(r.With)
-	if err != nil {
-		return reply{Error: err.Error()}
-	}
-	b, err := json.Marshal(result)
-	if err != nil {
-		return reply{Error: err.Error()}
-	}
-	return reply{Result: b}
+	return n, err
 }
 
-// read reads requests. It ends the process with its input, also while a
-// command is being answered.
-func read(in io.Reader) <-chan request {
-	requests := make(chan request)
-	go func() {
-		dec := json.NewDecoder(in)
-		for {
-			var r request
-			if err := dec.Decode(&r); errors.Is(err, io.EOF) {
-				os.Exit(0)
-			} else if err != nil {
-				fatal(err)
-			}
-			requests <- r
-		}
-	}()
-	return requests
-}
+func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
+func (s stdio) Close() error                { return s.out.Close() }
 
-func send(out *json.Encoder, r reply) {
-	if err := out.Encode(r); err != nil {
-		fatal(err)
-	}
-}
-
-func fatal(err error) {
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
-}
-
-// A Process is a child, seen from its parent. It is for one goroutine.
+// A Process is a child, seen from its parent. Its methods are not safe for concurrent use.
 type Process struct {
-	role    string
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	replies chan reply
-	stderr  tail
+	role   string
+	cmd    *exec.Cmd
+	client *rpc.Client
+	stderr tail
+	stop   sync.Once
 }
 
-// start is how long a child may take to set itself up.
-const start = 20 * time.Second
-
-// FirstFile is the descriptor under which a child finds the first of the files
-// that Start has given to it.
-const FirstFile = 3
-
-// Start starts this program again in a role, and returns once it is ready. The
-// child inherits the files, as FirstFile and the descriptors above it. It is
-// killed when ctx ends; whoever has one must call Stop.
+// Start starts this program again in a role. The child inherits the files as descriptor FirstFile and the ones after it.
+// It is killed when ctx ends. The caller must call Stop.
 func Start(ctx context.Context, role string, files ...*os.File) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	p := &Process{role: role, cmd: exec.CommandContext(ctx, self), replies: make(chan reply, 1)}
+	p := &Process{role: role, cmd: exec.CommandContext(ctx, self)}
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	p.cmd.ExtraFiles = files
-	p.cmd.Stderr = &p.stderr
-	p.cmd.WaitDelay = time.Second
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
+	p.cmd.ExtraFiles, p.cmd.Stderr, p.cmd.WaitDelay = files, &p.stderr, time.Second
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	out, err := p.cmd.StdoutPipe()
@@ -164,79 +100,52 @@ func Start(ctx context.Context, role string, files ...*os.File) (*Process, error
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the %s: %w", role, err)
 	}
-	go p.read(out)
-	if _, err := p.wait("starting", start); err != nil {
-		p.Stop()
-		return nil, err
-	}
+	p.client = rpc.NewClient(struct {
+		io.Reader
+		io.WriteCloser
+	}{out, in})
 	return p, nil
 }
 
-func (p *Process) read(out io.Reader) {
-	defer close(p.replies)
-	dec := json.NewDecoder(bufio.NewReader(out))
-	for {
-		var r reply
-		if dec.Decode(&r) != nil {
-			return
-		}
-		p.replies <- r
+// Call calls a method of the child's receiver. A nil args or reply stands for an empty struct. After a timeout the child
+// must be stopped.
+func (p *Process) Call(timeout time.Duration, method string, args, reply any) error {
+	if args == nil {
+		args = struct{}{}
 	}
-}
-
-// Call has the child answer a request. The result, if it is not nil, is
-// decoded into the value that it points to. After a timeout the child must be
-// stopped: its answers would come too late.
-func (p *Process) Call(timeout time.Duration, do string, with, result any) error {
-	b, err := json.Marshal(with)
-	if err != nil {
-		return err
+	if reply == nil {
+		reply = new(struct{})
 	}
-	line, err := json.Marshal(request{Do: do, With: b})
-	if err != nil {
-		return err
-	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("%s: the %s does not listen: %w%s", do, p.role, err, &p.stderr)
-	}
-	r, err := p.wait(do, timeout)
-	if err != nil || result == nil {
-		return err
-	}
-	return json.Unmarshal(r.Result, result)
-}
-
-func (p *Process) wait(what string, timeout time.Duration) (reply, error) {
 	late := time.NewTimer(timeout)
 	defer late.Stop()
 	select {
-	case r, ok := <-p.replies:
+	case call := <-p.client.Go(serviceName+"."+method, args, reply, make(chan *rpc.Call, 1)).Done:
+		var told rpc.ServerError
 		switch {
-		case !ok:
-			p.Stop() // its last words are read only then
-			return r, fmt.Errorf("%s: the %s has ended%s", what, p.role, &p.stderr)
-		case r.Error != "":
-			return r, fmt.Errorf("%s: the %s says: %s", what, p.role, r.Error)
+		case call.Error == nil:
+			return nil
+		case errors.As(call.Error, &told):
+			return fmt.Errorf("%s: the %s says: %w", method, p.role, call.Error)
 		}
-		return r, nil
+		p.Stop() // only then is all of its standard error here
+		return fmt.Errorf("%s: the %s has ended: %w%s", method, p.role, call.Error, &p.stderr)
 	case <-late.C:
-		return reply{}, fmt.Errorf("%s: the %s did not answer within %v%s", what, p.role, timeout, &p.stderr)
+		return fmt.Errorf("%s: the %s did not answer within %v%s", method, p.role, timeout, &p.stderr)
 	}
 }
 
-// Stop ends the child: it is asked to go, and killed if it does not. It may be
-// called again.
+// Stop ends the child and waits for its end. A child that does not end within a second is killed. Stop may be called more
+// than once.
 func (p *Process) Stop() {
-	p.in.Close()
-	kill := time.AfterFunc(time.Second, func() { p.cmd.Process.Kill() })
-	defer kill.Stop()
-	for range p.replies { // it may have one more to get rid of
-	}
-	p.cmd.Wait() // its status says no more than its replies did
+	p.stop.Do(func() {
+		p.client.Close() // and with it the child's standard input
+		kill := time.AfterFunc(time.Second, func() { p.cmd.Process.Kill() })
+		defer kill.Stop()
+		p.cmd.Wait() // errors of the child have been reported by Call
+	})
 }
 
-// A tail keeps the end of what a child writes to its standard error, for the
-// message that explains why it failed.
+// A tail keeps the end of a child's standard error, for error messages.
 type tail struct {
 	mu sync.Mutex
 	b  []byte
@@ -245,17 +154,17 @@ type tail struct {
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	const most = 4096
+	const size = 4096
 	t.b = append(t.b, p...)
-	t.b = t.b[max(0, len(t.b)-most):]
+	t.b = t.b[max(0, len(t.b)-size):]
 	return len(p), nil
 }
 
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(bytes.TrimSpace(t.b)) == 0 {
-		return ""
+	if text := bytes.TrimSpace(t.b); len(text) > 0 {
+		return "; its standard error ends with:\n" + string(text)
 	}
-	return "; its standard error ends with:\n" + strings.TrimSpace(string(t.b))
+	return ""
 }

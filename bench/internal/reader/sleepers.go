@@ -5,9 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Sleepers are readers of a shared list: a publish appends once, and wakes each
-// reader that sleeps, through a channel of its own. They know no filter, no
-// replay and no slow reader: what they take is what none of this costs.
+// Sleepers are readers of a shared list: a publish appends once, and wakes each reader that sleeps, through a channel of
+// its own. They have no filter, no replay and no slow reader, so they show what these cost.
 type Sleepers[E any] struct {
 	each []*sleeper[E]
 	work sync.WaitGroup
@@ -29,7 +28,7 @@ func NewSleepers[E any](readers int, own bool) *Sleepers[E] {
 	return s
 }
 
-// Listen gives each reader a goroutine, which tells the tally what it gets.
+// Listen gives each reader a goroutine, which counts on the tally.
 func (s *Sleepers[E]) Listen(t *Tally) {
 	for _, r := range s.each {
 		s.work.Go(func() { r.run(t) })
@@ -119,7 +118,7 @@ func (s *sleeper[E]) run(t *Tally) {
 			continue
 		}
 		s.asleep.Store(true)
-		// What was appended before that was seen woke nobody.
+		// An append before this store woke nobody.
 		if s.list.length() > s.taken && s.asleep.CompareAndSwap(true, false) {
 			continue
 		}

@@ -1,6 +1,5 @@
-// Package reader has the least that events can be handed to readers with, and
-// the tally that counts what readers get. Benchmarks measure everything else
-// against it, within the same run.
+// Package reader has the simplest way to deliver events to readers in memory, as a floor for benchmarks, and the tally on
+// which readers count what they receive.
 package reader
 
 import (
@@ -10,9 +9,7 @@ import (
 	"time"
 )
 
-// A Tally counts what readers have received, and wakes who waits for a number
-// to be reached. It costs two atomic operations, and allocates nothing once it
-// is made.
+// A Tally counts what readers have received. A count costs two atomic operations and allocates nothing.
 type Tally struct {
 	n, goal  atomic.Int64
 	reached  chan struct{}
@@ -20,7 +17,7 @@ type Tally struct {
 	patience time.Duration
 }
 
-// NewTally returns a tally whose Wait gives up after so long.
+// NewTally returns a tally whose Wait gives up after the time that patience says.
 func NewTally(patience time.Duration) *Tally {
 	t := &Tally{reached: make(chan struct{}, 1), late: time.NewTimer(patience), patience: patience}
 	t.late.Stop()
@@ -28,7 +25,7 @@ func NewTally(patience time.Duration) *Tally {
 	return t
 }
 
-// Got notes k deliveries. It is safe for concurrent use.
+// Got counts k deliveries. It is safe for concurrent use.
 func (t *Tally) Got(k int) {
 	if t.n.Add(int64(k)) >= t.goal.Load() {
 		select {
@@ -41,12 +38,10 @@ func (t *Tally) Got(k int) {
 // N returns how many deliveries there have been.
 func (t *Tally) N() int { return int(t.n.Load()) }
 
-// Reset begins anew. Nobody may wait.
+// Reset sets the count to zero. No goroutine may be in Wait.
 func (t *Tally) Reset() { t.n.Store(0) }
 
-// Wait returns once there have been n deliveries in all. The error says how
-// many are missing when patience is at its end. One goroutine at a time may
-// wait.
+// Wait waits until n deliveries are counted. One goroutine at a time may call it.
 func (t *Tally) Wait(n int) error {
 	t.goal.Store(int64(n))
 	defer t.goal.Store(math.MaxInt64)

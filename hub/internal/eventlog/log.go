@@ -72,6 +72,21 @@ func (l *Log[M]) ring(c Class) *ring[M] {
 	return &l.retained
 }
 
+// raiseFloor makes an empty log forget what it had lost, and assume that
+// everything up to p is missing. The caller holds Store.mu.
+func (l *Log[M]) raiseFloor(p Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shortLived.Load() == nil {
+		l.shortLived.Store(new(ring[M]))
+	}
+	for _, r := range [...]*ring[M]{&l.retained, l.shortLived.Load()} {
+		r.floor = p
+		r.lost.Store(p)
+	}
+	l.newest.Store(p)
+}
+
 // empty reports whether the log holds no entry. The caller holds Store.mu.
 func (l *Log[M]) empty() bool {
 	return l.retained.len()+l.shortLived.Load().len()+l.ephemeral.Load().len() == 0

@@ -206,7 +206,7 @@ func (r *Reader[M]) Single(head Position) (m M, wanted, ok bool) {
 	if !ok {
 		return m, false, false
 	}
-	r.position = head
+	r.position = max(r.position, head)
 	if e == nil || r.wanted.Load()&(1<<e.item.Category) == 0 {
 		return m, false, true
 	}

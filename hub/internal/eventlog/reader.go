@@ -121,6 +121,16 @@ func (r *Reader[M]) StartAtOldest() {
 	}
 }
 
+// Skip moves the reader to position p, which may lie beyond the head. Nothing up
+// to there is returned, and what is missing up to there is no gap.
+func (r *Reader[M]) Skip(p Position) {
+	r.position = p
+	for _, f := range r.follows {
+		f.since = [classes]Position{p, p, p}
+		f.from = f.since
+	}
+}
+
 // Follow makes an open reader follow one more log, from its position on. What
 // the log had lost before is no gap. It reports false if the reader follows the
 // log already.

@@ -169,6 +169,28 @@ func (s *Store[M]) noteMade(millis int64) {
 	}
 }
 
+// Reset evicts everything and raises the head and the floors to position p, which
+// must not be below the head. What was appended before is missing then for every
+// reader behind it, and for logs that are made later.
+func (s *Store[M]) Reset(p Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range Class(classes) {
+		t := &s.kept[c]
+		for t.oldest.Load() != nil {
+			s.evictOldest(t, c)
+		}
+		t.floor.Store(p)
+	}
+	s.directory.mu.RLock()
+	for _, l := range s.directory.logs {
+		l.raiseFloor(p)
+	}
+	s.directory.mu.RUnlock()
+	s.last.Store(nil)
+	s.head.Store(p)
+}
+
 // Skip advances the head to position p without appending anything.
 func (s *Store[M]) Skip(p Position) {
 	s.mu.Lock()
