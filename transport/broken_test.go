@@ -196,8 +196,8 @@ func brokenTransport(name string) transporttest.Transport {
 	}
 }
 
-// The conformance suite notices what it is there for, and says it in words. A
-// test that is to fail needs a process of its own.
+// The conformance suite fails for a broken transport, and says what is wrong. A
+// test that must fail needs a process of its own.
 func TestSuiteReportsBrokenTransport(t *testing.T) {
 	const env = "CRIER_BROKEN_TRANSPORT"
 	if name := os.Getenv(env); name != "" {

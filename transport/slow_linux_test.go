@@ -52,8 +52,8 @@ func smallReceiveBuffer(_, _ string, c syscall.RawConn) error {
 	return err
 }
 
-// A client that reads slowly and steadily is not cut, however much there would
-// be to read; it is told of gaps.
+// A client that reads slowly and steadily is not cut, however much there is to
+// read. It is told of gaps.
 func TestSteadySlowReaderStays(t *testing.T) {
 	t.Parallel()
 	for _, name := range owned {
@@ -88,8 +88,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 	}
 }
 
-// A client that reads nothing ends as slow in the end, also while its kernel
-// answers.
+// A client that reads nothing ends as slow, also if its kernel answers.
 func TestStalledReaderEndsOverTCP(t *testing.T) {
 	t.Parallel()
 	for _, name := range owned {
@@ -116,7 +115,8 @@ func TestStalledReaderEndsOverTCP(t *testing.T) {
 	}
 }
 
-// A client that vanishes without a word is noticed within some heartbeats.
+// A client that vanishes without closing its connection is noticed within a few
+// heartbeats.
 func TestVanishedClientIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, name := range owned {
