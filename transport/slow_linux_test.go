@@ -126,14 +126,7 @@ func TestVanishedClientIsNoticed(t *testing.T) {
 			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: 500 * time.Millisecond, Heartbeat: heartbeat}, nil)
 			conn := dial()
 			awaits(t, bufio.NewReader(conn), "stream.cursor")
-			raw, err := conn.SyscallConn()
-			if err != nil {
-				t.Fatal(err)
-			}
-			raw.Control(func(fd uintptr) { err = syscall.AttachLsf(int(fd), []syscall.SockFilter{{Code: 0x06}}) }) // drops all that comes
-			if err != nil {
-				t.Fatal(err)
-			}
+			fixture.Vanish(t, conn)
 			began := time.Now()
 			for f.Ended(hub.ReasonGone) == 0 {
 				if time.Sleep(5 * time.Millisecond); time.Since(began) > 20*heartbeat {
