@@ -151,7 +151,7 @@ var breakages = map[string]struct {
 	},
 	"no deadlines": {
 		conn:  func(c *brokenConn) { c.timeout = 24 * time.Hour },
-		check: "lets nobody wait for a stalled client",
+		check: "is not delayed by a stalled client",
 		says:  "must have ended as slow",
 	},
 	"no abort": {
@@ -162,7 +162,7 @@ var breakages = map[string]struct {
 	"leaves a stream open": {
 		request: func(a *transport.Acceptor, r *http.Request) { a.Accept(httptest.NewRecorder(), r) },
 		check:   "opens with a cursor",
-		says:    "whoever gets a Stream must call its Serve, Start or Close",
+		says:    "the caller of Accept must call the Stream's Serve, Start or Close",
 	},
 	"leaves a goroutine": {
 		request: func(*transport.Acceptor, *http.Request) { go func() { select {} }() },
