@@ -5,6 +5,7 @@ package transport_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -19,16 +20,23 @@ import (
 
 // owned are the transports that know the connection that they write to. Here
 // the kernel's buffers are the point, so the connections are real.
-var owned = []string{"sse", "sse lean", "ws"}
+var owned = []string{"sse", "sse lean", "ws", "sse over TLS", "sse lean over TLS", "ws over TLS"}
 
-func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Options) (*fixture.Fixture, func() *net.TCPConn) {
+// serveOverTCP serves a transport, and returns a function that opens a stream. The
+// TCP connection is that below TLS.
+func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Options) (*fixture.Fixture, func() (net.Conn, *net.TCPConn)) {
+	name, useTLS := strings.CutSuffix(name, " over TLS")
 	f := fixture.New(t, ho)
 	o.Logger = f.Logger()
 	server := httptest.NewUnstartedServer(handlers[name](f.Hub, f.Auth, o))
 	server.Config.ConnContext = transport.ConnContext // for "sse"
-	server.Start()
+	if useTLS {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
 	t.Cleanup(server.Close)
-	return f, func() *net.TCPConn {
+	return f, func() (net.Conn, *net.TCPConn) {
 		t.Helper()
 		c, err := (&net.Dialer{Control: smallReceiveBuffer}).Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
@@ -39,8 +47,12 @@ func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Optio
 		if name == "ws" {
 			fixture.Upgrade(r)
 		}
+		tcp := c.(*net.TCPConn)
+		if useTLS {
+			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+		}
 		fixture.Send(t, c, r)
-		return c.(*net.TCPConn)
+		return c, tcp
 	}
 }
 
@@ -60,7 +72,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: 500 * time.Millisecond, Heartbeat: 2 * time.Second}, &hub.Options{UserEvents: 10})
-			conn := dial()
+			conn, _ := dial()
 			stop := make(chan bool)
 			go func() {
 				for text := strings.Repeat("x", 1000); ; time.Sleep(time.Millisecond) {
@@ -124,9 +136,9 @@ func TestVanishedClientIsNoticed(t *testing.T) {
 			t.Parallel()
 			const heartbeat = time.Second
 			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: 500 * time.Millisecond, Heartbeat: heartbeat}, nil)
-			conn := dial()
+			conn, tcp := dial()
 			awaits(t, bufio.NewReader(conn), "stream.cursor")
-			fixture.Vanish(t, conn)
+			fixture.Vanish(t, tcp)
 			began := time.Now()
 			for f.Ended(hub.ReasonGone) == 0 {
 				if time.Sleep(5 * time.Millisecond); time.Since(began) > 20*heartbeat {

@@ -14,6 +14,7 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A conn is one WebSocket: the Conn that a stream writes to, and the loop that
@@ -156,5 +157,5 @@ func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error 
 
 func (c *conn) Abort() {
 	c.onWriteClosed()
-	c.Conn.Close()
+	tcp.CloseNow(c.Conn)
 }

@@ -56,7 +56,7 @@ type frameConn struct {
 var errFlood = errors.New("ws: too many small fragments")
 
 func newFrameConn(c net.Conn, timeout time.Duration) *frameConn {
-	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}}
+	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.New(c, timeout)}
 	f.idle.L = &f.mu
 	tcp.Limit(c)
 	if info, ok := tcp.InfoOf(c); ok {
@@ -102,7 +102,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	switch {
 	case err != nil:
 		f.err = err
-		f.Conn.Close() // half a frame may be out
+		tcp.CloseNow(f.Conn) // half a frame may have been sent
 		if f.onClosed != nil {
 			f.mu.Unlock()
 			f.onClosed()

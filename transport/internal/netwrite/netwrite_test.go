@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,12 @@ import (
 )
 
 const timeout = 10 * time.Second
+
+func newWriter(t *testing.T, c net.Conn) *Writer {
+	w := New(c, timeout)
+	t.Cleanup(w.Stop)
+	return &w
+}
 
 var large = bytes.Repeat([]byte("0123456789abcdef"), 20<<10) // 320 KiB
 
@@ -31,7 +38,7 @@ func TestWriteFailsWhenStalled(t *testing.T) {
 				defer client.Close()
 				server.Write(make([]byte, accepted))
 				began := time.Now()
-				err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now())
+				err := newWriter(t, server).Write(large, time.Now())
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("got %v", err)
 				}
@@ -64,7 +71,7 @@ func TestWriteContinuesOnSlowLink(t *testing.T) {
 					}
 					got <- b
 				}()
-				if err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now()); err != nil {
+				if err := newWriter(t, server).Write(large, time.Now()); err != nil {
 					t.Error(err)
 				}
 				server.Close()
@@ -92,7 +99,7 @@ func TestWriteContinuesOnSlowTLSLink(t *testing.T) {
 			got <- b
 		}()
 		s := tls.Server(server, config)
-		if err := (&Writer{Conn: s, Timeout: timeout}).Write(large, time.Now()); err != nil {
+		if err := newWriter(t, s).Write(large, time.Now()); err != nil {
 			t.Error(err)
 		}
 		s.Close()
