@@ -21,7 +21,7 @@ import (
 	"github.com/crier-go/crier/hub/backplanetest"
 )
 
-var clusterSchedules = flag.Int("cluster-schedules", 300, "how many schedules the cluster test runs")
+var clusterSchedules = flag.Int("cluster-schedules", 80, "how many schedules the cluster test runs")
 
 var clusterKinds = func() *event.Registry {
 	r := new(event.Registry)

@@ -140,7 +140,7 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 	}
 	h.mu.Unlock()
 
-	at := h.resolve(after, &s.reader, head)
+	at := h.resolve(after, &s.reader, s.session.Topics, head)
 	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
 		// The id may be of something that this process has yet to apply.
 		end, caughtUp, err := h.cluster.catchUp(ctx)
@@ -151,7 +151,7 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 			h.leave()
 			return ReasonUnavailable
 		case caughtUp:
-			at = h.resolve(after, &s.reader, max(h.store.Head(), h.cluster.end.Load()))
+			at = h.resolve(after, &s.reader, s.session.Topics, max(h.store.Head(), h.cluster.end.Load()))
 		default:
 			// The client may have seen anything up to the end.
 			at = start{after: max(head, end), unknown: true}

@@ -6,7 +6,7 @@
 //
 // Read it from kinds.go, which says what can happen, through messages.go and
 // presence.go, which publish it, to server.go, where the streams are served.
-// The page is in static: stream.js is what a client needs to know.
+// The page is in static: app.js joins what it shows to live.js, which listens.
 package main
 
 import (

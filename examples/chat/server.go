@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/crier-go/crier/clients/js"
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/sse"
@@ -44,6 +45,9 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /state", s.loggedIn(s.state))
 	mux.HandleFunc("GET /static/{file}", s.static)
+	for _, file := range []string{"crier.js", "crier.js.map", "crier-shared.js", "crier-shared.js.map"} {
+		mux.Handle("GET /"+file, js.Handler())
+	}
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("POST /messages", s.loggedIn(s.postMessage))

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Config describes a store. All fields are required.
@@ -221,6 +223,15 @@ func (s *Store[M]) EachReaderOf(key Key, f func(*Reader[M])) {
 	if l := s.directory.lookup(key); l != nil {
 		l.readers.each(f)
 	}
+}
+
+// Find returns the position of the newest item with this id in the log of a key.
+func (s *Store[M]) Find(key Key, id uuid.UUID) (Position, bool) {
+	l := s.directory.lookup(key)
+	if l == nil {
+		return 0, false
+	}
+	return l.find(id)
 }
 
 // A Usage says what a store holds.
