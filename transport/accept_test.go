@@ -20,8 +20,8 @@ import (
 
 type asking = func(*http.Request, *transport.Options) *http.Response
 
-// Who is not known gets an answer before a stream or an upgrade, and never
-// learns what the authenticator said.
+// A request without a valid session is refused before a stream or an upgrade,
+// and the client never reads the authenticator's text.
 func TestUnauthenticatedIs401(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
@@ -45,8 +45,8 @@ func TestUnauthenticatedIs401(t *testing.T) {
 	})
 }
 
-// What is the application's own mistake is logged, and shed: that it cannot be
-// served now is nothing that an EventSource should give up for.
+// A mistake of the application is logged, and the client is asked to come back
+// later: it is no reason for an EventSource to give up.
 func TestAuthenticatorMistakesAreShed(t *testing.T) {
 	for name, session := range map[string]struct {
 		hub.Session
@@ -156,8 +156,9 @@ func TestCategoriesAreCountedBeforeParsing(t *testing.T) {
 	}
 }
 
-// A malformed last id is one that the hub does not know. Ignored, it would be
-// a stream that starts at the head and says nothing of what was missed.
+// A malformed last id is an unknown one. If it were ignored, the stream would
+// start at the head and the client would not learn that it has missed
+// something.
 func TestMalformedLastEventIDIsUnknown(t *testing.T) {
 	for _, query := range []string{
 		"?last_event_id=hello%zz", "?last_event_id=%", "?last_event_id=a;b", "?lastEventId=%zz",
@@ -178,8 +179,8 @@ func TestMalformedLastEventIDIsUnknown(t *testing.T) {
 	}
 }
 
-// Whatever a client says that its last id was, it gets a stream, and the value
-// shows up nowhere.
+// Whatever a client sends as its last id, it gets a stream, and the value is
+// neither sent back nor logged.
 func TestHostileLastEventID(t *testing.T) {
 	for name, id := range map[string]string{
 		"text":          "hunter2",
@@ -208,8 +209,8 @@ func TestHostileLastEventID(t *testing.T) {
 	}
 }
 
-// The header, which an EventSource keeps up to date, comes before the query of
-// the URL that it was made with.
+// The header takes precedence over the query: an EventSource keeps the header
+// up to date, and the URL as it was made.
 func TestLastEventIDHeaderTakesPrecedence(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		first, second := f.Publish("first"), f.Publish("second")
@@ -223,7 +224,7 @@ func TestLastEventIDHeaderTakesPrecedence(t *testing.T) {
 	})
 }
 
-// A session that has expired by the time that it is used opens no stream.
+// A session that has expired when it is used opens no stream.
 func TestExpiredSessionOpensNoStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
@@ -238,8 +239,8 @@ func TestExpiredSessionOpensNoStream(t *testing.T) {
 	})
 }
 
-// What is revoked between the authenticator's look and the subscription opens
-// no stream.
+// A session that is revoked between authentication and subscription opens no
+// stream.
 func TestSubscribeRefusedWhenRevoked(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(r *http.Request) (hub.Session, error) {

@@ -18,7 +18,8 @@ import (
 	"github.com/crier-go/crier/transport/internal/fixture"
 )
 
-// The application is asked again about a stream, and what it refuses ends.
+// The authenticator is called again for an open stream, which ends if it is
+// refused.
 func TestRecheckEndsRefusedStream(t *testing.T) {
 	for name, answer := range map[string]struct {
 		hub.Session
@@ -47,8 +48,8 @@ func TestRecheckEndsRefusedStream(t *testing.T) {
 	}
 }
 
-// That the application cannot tell is logged, and no reason to end anything.
-// It is asked with the request as it came, for as long as the stream lives.
+// A failure of the authenticator is logged and ends no stream. It is called
+// with the original request for as long as the stream is open.
 func TestRecheckFailureKeepsStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/?x=y", "Cookie", "session=1"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
@@ -83,8 +84,8 @@ func TestRecheckFailureKeepsStream(t *testing.T) {
 	})
 }
 
-// An application that takes its time is not asked twice at once, and a stream
-// that ends meanwhile is not held up by it.
+// A slow authenticator is not called twice at once, and does not delay the end
+// of its stream.
 func TestRecheckRunsOneAtATime(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})

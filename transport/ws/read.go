@@ -31,6 +31,7 @@ func (c *conn) read() {
 	}
 	c.onWriteClosed()
 	c.Conn.Close()
+	c.out.Stop()
 	c.stream.Close()
 }
 
