@@ -118,7 +118,12 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (rotated) remember(key, transports[index] as string);
     rotated = 0;
     refused = undefined;
-    set("open");
+    show();
+  };
+
+  // show tells that the stream is open, or seems to be.
+  const show = () => {
+    if (status.state !== "open") set("open");
     if (filtered && !dropped.length) {
       filtered = false;
       emit(":filter", want);
@@ -222,6 +227,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         receive(id, event, data);
       }),
       alive: guard(() => opened && arrived()),
+      held: guard(show),
       retry: guard((ms) => (told = ms)),
       problem: guard((p) => problem(p)),
       lost: guard((f) => lost(f)),
