@@ -20,6 +20,9 @@ const OPENING = 5_000; // a transport that has shown nothing by then does not ge
 const STABLE = 5_000; // a connection that lived longer is no failure
 const TICK = 2_000; // how often the clocks are read: timers stop while a machine sleeps
 
+/** Whether a position is an event's id, a UUID of version 7, and not a cursor. */
+const isEvent = (id: string) => id[14] === "7";
+
 /**
  * Opens a stream of events. It connects soon after the present task has ended,
  * so handlers that are registered at once miss nothing. It throws a TypeError
@@ -35,6 +38,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   let cursor = options.from ?? "";
   let want: Filter = { categories: options.categories, topics: options.topics };
   let filtered = false; // a change of filter is not in effect yet
+  // Topics that are still followed, though no longer wanted: a server finds an event's
+  // id only in what a stream follows. They go once the position is a cursor.
+  let dropped: string[] = [];
 
   let phase: "stopped" | "waiting" | "active" = "stopped";
   let active = {}; // names the connection or attempt whose messages are accepted
@@ -86,10 +92,15 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (event === "stream.cursor") {
       retry = told ?? retry;
       emit(":cursor", cursor);
+      if (dropped.length && mine === active) {
+        dropped = [];
+        reopen();
+      }
     } else if (event === "stream.gap") emit(":gap", reason ?? "unknown");
     else if (event === "stream.error") problem({ kind: "rejected", message: error, ref });
     else if (event === "stream.filter") {
       filtered = false;
+      dropped = [];
       emit(":filter", data);
     } else if (event === "stream.end") {
       emit(":end", reason);
@@ -107,9 +118,16 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (rotated) remember(key, transports[index] as string);
     rotated = 0;
     refused = undefined;
-    set("open");
-    if (filtered) emit(":filter", want);
-    filtered = false;
+    show();
+  };
+
+  // show tells that the stream is open, or seems to be.
+  const show = () => {
+    if (status.state !== "open") set("open");
+    if (filtered && !dropped.length) {
+      filtered = false;
+      emit(":filter", want);
+    }
   };
 
   // ---- connecting
@@ -161,6 +179,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (phase === "waiting") check();
   };
 
+  const reopen = () => {
+    drop();
+    wait(0);
+  };
+
   const backoff = (n: number) => {
     const least = Math.min(Math.max(retry, BETWEEN_ATTEMPTS), LONGEST_WAIT);
     const most = Math.max(least, Math.min(LONGEST_BACKOFF, least * 2 ** (n + 1)));
@@ -204,6 +227,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         receive(id, event, data);
       }),
       alive: guard(() => opened && arrived()),
+      held: guard(show),
       retry: guard((ms) => (told = ms)),
       problem: guard((p) => problem(p)),
       lost: guard((f) => lost(f)),
@@ -221,7 +245,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const request = (name: TransportName): Request => ({
     url: (withToken) => {
       const u = new URL(endpoints[name] as string, globalThis.location?.href);
-      const query = { last_event_id: cursor, categories: want.categories?.join(), topics: want.topics?.join(), access_token: withToken && bearer };
+      const query = { last_event_id: cursor, categories: want.categories?.join(), topics: [...(want.topics ?? []), ...dropped].join(), access_token: withToken && bearer };
       for (const [field, value] of Object.entries(query)) if (value) u.searchParams.set(field, value);
       return u.href;
     },
@@ -351,11 +375,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       const change = { categories, topics: topics ?? (want.topics && []) };
       // A message cannot ask for all categories again.
       const tell = opened && (categories || (!want.categories && change.topics));
+      const old = [...(want.topics ?? []), ...dropped].filter((topic) => !topics?.includes(topic));
       want = { categories, topics };
       filtered = true;
-      if (phase !== "active" || (tell && connection?.send?.(change))) return;
-      drop();
-      wait(0);
+      dropped = isEvent(cursor) ? old : [];
+      if (phase === "active" && !(tell && connection?.send?.(change))) reopen();
     },
     send: (message) => opened && !!connection?.send?.(message),
     pause: () => over() || stop("paused"),

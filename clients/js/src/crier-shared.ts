@@ -113,8 +113,8 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   };
 
   const hear = (m: FromLeader) => {
-    const welcome = m.what === "welcome" && m.tab === id;
-    if (m.what === "lead" || welcome) epoch = m.epoch;
+    const answer = (m.what === "welcome" || m.what === "refused") && m.tab === id;
+    if (m.what === "lead" || answer) epoch = m.epoch;
     if (m.epoch !== epoch) return;
     heard = performance.now();
     asked = 0;
@@ -123,7 +123,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         hello();
         break;
       case "welcome":
-        if (welcome) onWelcome(m);
+        if (answer) onWelcome(m);
         break;
       case "entry":
         if (!welcomed) break; // the welcome will have it
@@ -138,6 +138,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         break;
       case "filtered":
         if (m.tab === id) onFiltered();
+        break;
+      case "refused":
+        if (answer) catchUp(); // and stay there: merge only follows a welcome
         break;
       case "end":
         emit(":end", m.reason);
@@ -239,7 +242,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (own) log.restart(last); // it lacks what only others wanted
     end();
     joined = true;
-    epoch = crypto.randomUUID();
+    const announce = () => {
+      epoch = crypto.randomUUID();
+      channel.postMessage({ to: "tabs", epoch, what: "lead" });
+    };
+    announce();
     leader = lead(address, options, {
       id,
       log,
@@ -247,6 +254,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       cover,
       last,
       say: (words) => member && channel.postMessage({ to: "tabs", epoch, ...words }),
+      announce,
       entry: take,
       status: onStatus,
       end: (reason) => emit(":end", reason),
@@ -254,7 +262,6 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       filtered: onFiltered,
       gone: (tab, signal, then) => void locks.request(`${name}:${tab}`, { signal }, then).catch(() => {}),
     });
-    channel.postMessage({ to: "tabs", epoch, what: "lead" });
   };
 
   // elect waits for its turn to lead, which lasts until this tab leaves or another
@@ -379,7 +386,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       else if (member) tell({ to: "leader", what: "filter", tab: id, filter: want });
     },
     send(message) {
-      if (leader) return leader.stream.send(message);
+      if (leader) return leader.send(message);
       const can = welcomed && status.state === "open" && status.transport === "ws";
       if (can) tell({ to: "leader", what: "send", message });
       return can;

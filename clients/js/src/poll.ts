@@ -9,6 +9,8 @@ import { notAStream, type Open, refusal } from "./transport.js";
 
 /** Milliseconds from one request to the next, if the answer brought nothing. */
 const AT_LEAST = 500;
+/** Milliseconds after which a request that has no answer seems to be held. */
+const HELD = 2000;
 
 interface Answer {
   events?: { id?: string; event: string; data: unknown }[];
@@ -22,7 +24,9 @@ export const openPoll: Open = (request, sink) => {
   const poll = async () => {
     const started = performance.now();
     const before = request.url();
+    timer = setTimeout(sink.held, HELD);
     const answer = await fetch(before, { ...request.init, signal: abort.signal });
+    clearTimeout(timer);
     const failure = await refusal(answer, "application/json");
     if (failure) return sink.lost(failure);
     const { events, cursor, retry }: Answer = await answer.json();

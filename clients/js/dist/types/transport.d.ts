@@ -17,6 +17,8 @@ export interface Sink {
     text(id: string, event: string, data: string): void;
     /** Bytes have arrived that are no message yet. */
     alive(): void;
+    /** The server seems to hold the request until there is something new. */
+    held(): void;
     /** The server says how long to wait before the next connection, in milliseconds. */
     retry(ms: number): void;
     problem(problem: Problem): void;

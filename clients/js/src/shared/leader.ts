@@ -2,7 +2,7 @@
 // and brings tabs up to date.
 
 import { connect } from "../crier.js";
-import type { Filter, Options, Problem, Status } from "../types.js";
+import type { Filter, Options, Problem, Status, Stream } from "../types.js";
 import { asFilter, type Cover, covers, same, union } from "./cover.js";
 import type { Entry, Log } from "./log.js";
 import type { FromLeader, ToLeader } from "./messages.js";
@@ -24,6 +24,8 @@ export interface Self {
   last: string;
   /** Says something to all tabs but this one. */
   say(words: Words): void;
+  /** Has all tabs say again what they want. */
+  announce(): void;
   /** Tells this tab. */
   entry(entry: Entry): void;
   status(status: Status): void;
@@ -42,36 +44,47 @@ export function lead(url: string, options: Options, self: Self) {
   let asked = cover; // what the stream was last asked for
   let changing = false; // the stream does not hear all that yet
   let waiting: (() => void)[] = []; // for that
+  let granted = false; // the server has let the stream in
+  let whole = true; // what earlier leaders heard has been heard on
   let lingering: ReturnType<typeof setTimeout>;
   const over = new AbortController();
 
-  const stream = connect(url, { ...options, ...asFilter(cover), from: self.last, types: [], paused: false, signal: undefined });
-  // Nobody listens to types, so all events come here, in their order among gaps.
-  stream.onUnknown(({ id, type, data }) => pass({ id, type, data }));
-  stream.onGap((gap) => pass({ id: stream.cursor, gap }));
-  stream.onCursor((id) => {
-    if (log.begun === Number.POSITIVE_INFINITY) log.begun = Date.now(); // it starts now
-    if (id !== log.last) pass({ id });
-  });
-  stream.onStatus((status) => {
-    say({ what: "status", status });
-    self.status(status);
-  });
-  stream.onEnd((reason) => {
-    say({ what: "end", reason });
-    self.end(reason);
-  });
-  stream.onError((problem) => {
-    say({ what: "problem", problem });
-    self.problem(problem);
-    if (problem.kind === "rejected" || problem.kind === "refused") settle(); // nobody waits for what is refused
-  });
-  stream.onFilter(() => {
-    if (!changing) return;
-    cover = union([asFilter(asked)], cover, Date.now());
-    say({ what: "cover", cover });
-    settle();
-  });
+  const open = (from: string) => {
+    const stream = connect(url, { ...options, ...asFilter(cover), from, types: [], paused: false, signal: undefined });
+    listen(stream);
+    return stream;
+  };
+
+  const listen = (stream: Stream) => {
+    // Nobody listens to types, so all events come here, in their order among gaps.
+    stream.onUnknown(({ id, type, data }) => pass({ id, type, data }));
+    stream.onGap((gap) => pass({ id: stream.cursor, gap }));
+    stream.onCursor((id) => {
+      if (log.begun === Number.POSITIVE_INFINITY) log.begun = Date.now(); // it starts now
+      if (id !== log.last) pass({ id });
+    });
+    stream.onStatus((status) => {
+      if (status.state === "ended" && status.reason === "forbidden") return forbidden(status);
+      if (status.state === "open") granted = true;
+      say({ what: "status", status });
+      self.status(status);
+    });
+    stream.onEnd((reason) => {
+      say({ what: "end", reason });
+      self.end(reason);
+    });
+    stream.onError((problem) => {
+      say({ what: "problem", problem });
+      self.problem(problem);
+      if (changing && (problem.kind === "rejected" || problem.status === 400)) refuse();
+    });
+    stream.onFilter(() => {
+      if (!changing) return;
+      cover = union([asFilter(asked)], cover, Date.now());
+      say({ what: "cover", cover });
+      settle();
+    });
+  };
 
   const pass = (entry: Entry) => {
     say({ what: "entry", entry }); // others first: this tab may be gone at any moment
@@ -84,6 +97,40 @@ export function lead(url: string, options: Options, self: Self) {
     waiting = [];
     adapt();
     for (const f of ready) f();
+  };
+
+  // forbidden follows a 403, which is about what some tab has asked for and not about
+  // the others.
+  const forbidden = (status: Status) => {
+    const alone = union([tabs.get(self.id) as Filter], cover, Date.now());
+    if (changing && granted) refuse();
+    else if (same(cover, alone)) self.status(status);
+    else {
+      // Something has been forbidden that was heard before. Begin again with what this
+      // tab wants; the others say again what they want.
+      cover = asked = alone;
+      changing = granted = whole = false;
+      waiting = [];
+      for (const tab of [...tabs.keys()]) if (tab !== self.id) tabs.delete(tab);
+      stream = open(stream.cursor);
+      self.announce();
+    }
+  };
+
+  // refuse sends away the tabs that have asked for what the server does not allow,
+  // and goes back to what it does.
+  const refuse = () => {
+    changing = false;
+    waiting = [];
+    asked = cover;
+    const refused = [...tabs].filter(([, filter]) => !covers(cover, filter, Date.now()));
+    for (const [tab] of refused) {
+      tabs.delete(tab);
+      if (tab !== self.id) say({ what: "refused", tab });
+    }
+    if (!tabs.has(self.id)) self.status({ ...stream.status, state: "ended", reason: "forbidden" });
+    else if (stream.status.state === "ended") stream = open(stream.cursor);
+    else stream.filter(asFilter(cover));
   };
 
   // adapt asks the stream for what the tabs want now. What nobody wants any more
@@ -118,13 +165,14 @@ export function lead(url: string, options: Options, self: Self) {
     const time = log.time(last);
     let entries: Entry[] | undefined;
     if (!last) entries = [];
-    else if (time !== undefined && (joined || covers(cover, filter, time))) entries = log.after(last);
+    else if (time !== undefined && ((joined && whole) || covers(cover, filter, time))) entries = log.after(last);
     else if (since !== undefined && covers(cover, filter, since)) entries = log.since(since);
     say({ what: "welcome", tab, entries, head: log.last, status: stream.status, cover });
   };
 
+  let stream = open(self.last);
   return {
-    stream,
+    send: (message: unknown) => stream.send(message),
     hear(m: ToLeader): void {
       if (m.what === "hello") wants(m.tab, m.filter, () => welcome(m));
       else if (m.what === "filter") wants(m.tab, m.filter, () => say({ what: "filtered", tab: m.tab }));

@@ -46,6 +46,8 @@ export type FromLeader = { to: "tabs"; epoch: string } & (
   | { what: "status"; status: Status }
   | { what: "cover"; cover: Cover }
   | { what: "filtered"; tab: string }
+  /** The server does not allow something that the tab may have asked for: it must ask by itself. */
+  | { what: "refused"; tab: string }
   | { what: "end"; reason: string }
   | { what: "problem"; problem: Problem }
 );

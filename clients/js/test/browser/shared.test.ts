@@ -178,6 +178,31 @@ inEachBrowser((browser, name) => {
     }
   });
 
+  for (const transport of ["sse", "ws"]) {
+    test(`each tab with a topic of its own, over ${transport}, and one with a topic that is forbidden`, async () => {
+      await begin();
+      const options = { ws: "/ws", transports: [transport, "sse"] };
+      const first = await join({ ...options, topics: ["room:1"] });
+      await first.isOpen();
+      const second = await join({ ...options, topics: ["room:2"] });
+      await second.isOpen();
+      await server.publish("one", { topic: "room:1" });
+      await server.publish("two", { topic: "room:2" });
+      for (const tab of [first, second]) await tab.heard(["one", "two"]); // the union
+      const third = await join({ ...options, topics: ["secret"] });
+      await expect.poll(() => third.status(), { timeout: 20_000 }).toMatchObject({ state: "ended" });
+      await server.publish("three", { topic: "room:1" });
+      await server.publish("four", { topic: "room:2" });
+      for (const tab of [first, second]) await tab.heard(["one", "two", "three", "four"]);
+      // The tab that leads asks for it: another one goes on.
+      await first.page.evaluate(() => (window as unknown as { stream: { filter(f: unknown): void } }).stream.filter({ topics: ["secret"] }));
+      await expect.poll(() => first.status(), { timeout: 20_000 }).toMatchObject({ state: "ended" });
+      await server.publish("five", { topic: "room:2" });
+      await second.heard(["one", "two", "three", "four", "five"]);
+      await oneStream();
+    });
+  }
+
   test("a server that stops and comes back is a gap for all", async () => {
     await begin();
     const tabs = await openAll(3);

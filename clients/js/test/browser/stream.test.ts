@@ -180,6 +180,34 @@ inEachBrowser((browser) => {
     }
   });
 
+  test("topics", async () => {
+    await begin();
+    for (const transport of ["sse", "ws", "poll"]) {
+      const tab = await Tab.open(context, proxy.url);
+      await tab.connect({ ...ALL, transports: [transport], topics: ["room:1"] });
+      await tab.isOpen(transport);
+      await server.publish("two", { topic: "room:2" });
+      await server.publish("one", { topic: "room:1" });
+      await tab.heard(["one"]);
+      await tab.page.evaluate(() => {
+        // biome-ignore lint: the page's globals
+        const w = window as any;
+        w.filters = [];
+        w.stream.onFilter((f: unknown) => w.filters.push(f));
+        w.stream.filter({ topics: ["room:2"] });
+      });
+      await tab.until("the filter is in effect", () => (window as unknown as { filters: unknown[] }).filters.length === 1);
+      await server.publish("three", { topic: "room:1" });
+      await server.publish("four", { topic: "room:2" });
+      await tab.heard(["one", "four"]);
+      proxy.cut();
+      proxy.mend();
+      await server.publish("five", { topic: "room:2" });
+      await tab.heard(["one", "four", "five"]);
+      expect((await tab.notes()).gaps).toEqual([]);
+    }
+  });
+
   test("a worker", async () => {
     await begin();
     const tab = await Tab.open(context, proxy.url);

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 
-const LIMIT = 5000; // bytes, for what an application without tab sharing can get at most
+const LIMIT = 5 * 1024; // bytes, for what an application without tab sharing can get at most
 
 async function size(contents: string): Promise<number> {
   const { outputFiles } = await build({ stdin: { contents, resolveDir: "dist" }, bundle: true, minify: true, format: "esm", external: ["react"], write: false });

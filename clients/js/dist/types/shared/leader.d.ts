@@ -14,6 +14,8 @@ export interface Self {
     last: string;
     /** Says something to all tabs but this one. */
     say(words: Words): void;
+    /** Has all tabs say again what they want. */
+    announce(): void;
     /** Tells this tab. */
     entry(entry: Entry): void;
     status(status: Status): void;
@@ -24,7 +26,7 @@ export interface Self {
     gone(tab: string, signal: AbortSignal, then: () => void): void;
 }
 export declare function lead(url: string, options: Options, self: Self): {
-    stream: import("../types.js").Stream<import("../types.js").EventMap<Record<string, unknown>>>;
+    send: (message: unknown) => boolean;
     hear(m: ToLeader): void;
     filter(filter: Filter): void;
     close(): void;

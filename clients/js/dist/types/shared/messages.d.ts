@@ -64,6 +64,11 @@ export type FromLeader = {
 } | {
     what: "filtered";
     tab: string;
+}
+/** The server does not allow something that the tab may have asked for: it must ask by itself. */
+ | {
+    what: "refused";
+    tab: string;
 } | {
     what: "end";
     reason: string;
