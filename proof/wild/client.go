@@ -145,6 +145,9 @@ func handOut(tell func(report), name string, data []byte) {
 			tell(report{What: "note", Text: fmt.Sprintf("%v in %q", err, data)})
 			return
 		}
+		if p.Text != text {
+			tell(report{What: "blank", Text: p.Text})
+		}
 		tell(report{What: "event", N: p.N})
 	case "stream.cursor":
 		tell(report{What: "cursor"})

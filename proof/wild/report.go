@@ -11,7 +11,7 @@ import (
 // standard output, or per message to the collector.
 type report struct {
 	// What is "event" (with N), "cursor", "gap", "end", "blank" (an event
-	// without a type or data was handed out), "note" (with Text) or "gone"
+	// without a type or the right data was handed out), "note" (with Text) or "gone"
 	// (the client has given up by itself).
 	What string `json:"what"`
 	N    int    `json:"n"`

@@ -202,7 +202,7 @@ func (r *rig) opens(ctx context.Context, s *seat, had int, within time.Duration)
 func (r *rig) publish(s *seat) int { return r.send(s, payload{}) }
 
 func (r *rig) send(s *seat, p payload) int {
-	p.N = s.next
+	p.N, p.Text = s.next, text
 	s.next++
 	if err := r.server.publish(s.user, p); err != nil {
 		s.ledger.add(report{What: "note", Text: err.Error()})

@@ -24,10 +24,11 @@ const (
 	retry     = 400 * time.Millisecond
 )
 
-// payload is what the events carry. Mark is set where the relay cuts. Fill makes
+// payload is what the events carry. Text is always text. Mark is set where the relay cuts. Fill makes
 // events large enough for what compresses and buffers.
 type payload struct {
 	N    int    `json:"n"`
+	Text string `json:"text"`
 	Mark string `json:"mark,omitempty"`
 	Fill string `json:"fill,omitempty"`
 }
@@ -36,6 +37,9 @@ var (
 	kinds   event.Registry
 	counted = event.Define[payload](&kinds, "wild", "wild.counted", "The next number.")
 )
+
+// text is not ASCII, since some clients take what they read for Latin-1.
+const text = "naïve ✓"
 
 // A server is an application that is built on Crier. It can be replaced by a
 // new one, as in a deploy.

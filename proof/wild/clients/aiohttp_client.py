@@ -1,4 +1,4 @@
-"""python3 aiohttp_client.py STREAM URL: Python's aiohttp, for SSE and WebSocket."""
+"""python3 aiohttp_client.py URL: Python's aiohttp, for SSE and WebSocket."""
 import asyncio, json, sys
 import aiohttp
 
@@ -12,7 +12,10 @@ def report(what, **more):
 
 def hand_out(kind, data):
     if kind == "wild.counted":
-        report("event", n=json.loads(data)["n"])
+        event = json.loads(data)
+        if event["text"] != "naïve ✓":
+            report("blank", text=event["text"])
+        report("event", n=event["n"])
     elif kind in ("stream.cursor", "stream.gap", "stream.end"):
         report(kind.removeprefix("stream."), text="" if kind == "stream.cursor" else data)
     else:

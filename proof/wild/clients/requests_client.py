@@ -21,7 +21,10 @@ def report(what, **more):
 
 for kind, data in follow(sys.argv[-1]):
     if kind == "wild.counted":
-        report("event", n=json.loads(data)["n"])
+        event = json.loads(data)
+        if event["text"] != "naïve ✓":
+            report("blank", text=event["text"])
+        report("event", n=event["n"])
     elif kind in ("stream.cursor", "stream.gap", "stream.end"):
         report(kind.removeprefix("stream."), text="" if kind == "stream.cursor" else data)
     else:

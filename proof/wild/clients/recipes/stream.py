@@ -12,8 +12,8 @@ def follow(url):
             with requests.get(url, headers=headers, stream=True, timeout=(5, 60)) as r:
                 r.raise_for_status()
                 id, kind, data = last, "", []
-                for line in r.iter_lines(chunk_size=1, decode_unicode=True):
-                    field, _, value = line.partition(": ")
+                for line in r.iter_lines(chunk_size=1):
+                    field, _, value = line.decode().partition(": ")
                     if field == "id":
                         id = value
                     elif field == "event":
