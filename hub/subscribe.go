@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,11 +107,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		}
 	}
 	if !r.Session.Expires.IsZero() {
-		s.mu.Lock()
-		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
-		}
-		s.mu.Unlock()
+		s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
 	}
 	return s, nil
 }
@@ -134,6 +131,9 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 	for _, topic := range topics {
 		keys = append(keys, eventlog.Key{Name: topic})
 	}
+	// Others find s once it is in a log. A Join that does waits until s has a
+	// position.
+	s.mu.Lock()
 	head := h.store.Open(&s.reader, keys...)
 	if h.cluster != nil {
 		head = max(head, h.cluster.end.Load())
@@ -143,34 +143,48 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 	at := h.resolve(after, &s.reader, s.session.Topics, head)
 	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
 		// The id may be of something that this process has yet to apply.
+		s.mu.Unlock() // applying it may need s
 		end, caughtUp, err := h.cluster.catchUp(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
 			s.End(ReasonUnavailable)
 			s.reader.Close()
 			h.leave()
 			return ReasonUnavailable
-		case caughtUp:
+		}
+		s.mu.Lock()
+		if caughtUp {
 			at = h.resolve(after, &s.reader, s.session.Topics, max(h.store.Head(), h.cluster.end.Load()))
-		default:
+		} else {
 			// The client may have seen anything up to the end.
 			at = start{after: max(head, end), unknown: true}
 		}
 	}
-	s.mu.Lock() // a shutdown may have found s already
-	if at.retained {
-		s.reader.StartAtOldest()
-	} else {
-		s.reader.Start(at.after)
-	}
-	if s.start = at; at.unknown {
-		s.pending = append(s.pending, newControlMessage(h.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
-	}
+	s.begin(at)
 	s.mu.Unlock()
 	if oldest != nil {
 		oldest.End(ReasonOverloaded)
 	}
 	return nil
+}
+
+// begin sets where a subscription that was just opened begins to read. The caller
+// holds s.mu.
+func (s *Subscription) begin(at start) {
+	if at.retained {
+		s.reader.StartAtOldest()
+	} else {
+		s.reader.Start(at.after)
+	}
+	// If a topic was joined during a catch-up, there was no position to announce.
+	before := len(s.pending)
+	s.pending = slices.DeleteFunc(s.pending, func(m *Message) bool { return m.Type() == TypeFilter })
+	joined := len(s.pending) < before
+	if s.start = at; at.unknown {
+		s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
+	}
+	if joined {
+		s.announceFilter()
+	}
 }
 
 // checkLimits decides whether one more stream may open, and which other one has

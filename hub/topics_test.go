@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -288,4 +289,30 @@ func TestLatestValueIsEnough(t *testing.T) {
 	}
 	expect(t, taken(t, s), `["a","3"]`, `["b","2"]`)
 	expect(t, taken(t, subscribed(t, h, alice, first.ID().String())), `["a","3"]`, `["b","2"]`)
+}
+
+// A user joins a topic while one of the user's streams is on its way into the hub:
+// it has a place in the logs, and not yet a position. The position that the stream
+// is told of must not be one from which it would get events again.
+func TestJoinWhileSubscribing(t *testing.T) {
+	h := New(&kinds, nil)
+	for range 3 {
+		publish(t, h, made(note, alice, "x"))
+	}
+	at := h.cursors.Load().encode(h.store.Head())
+	r := request(alice, "")
+	r.After = at.String()
+	for range 5000 {
+		var both sync.WaitGroup
+		var s *Subscription
+		both.Go(func() { s = must(h.Subscribe(r)) })
+		both.Go(func() { must(h.Join(context.Background(), alice, "room")) })
+		both.Wait()
+		for _, m := range must(s.Take(nil)) {
+			if m.Type() != TypeFilter || m.ID() != at {
+				t.Fatalf("it gets %s, id %v; it resumed after %v", text(m), m.ID(), at)
+			}
+		}
+		s.Close()
+	}
 }
