@@ -42,8 +42,9 @@ var arrows = []struct {
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
-	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "internal/..."}},
+	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
 	{"internal/...", []string{uuid, "event", "hub", "transport"}},
 }
 
@@ -57,6 +58,7 @@ var never = []struct {
 	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
+	{"transport/poll", []string{"testing", websocket}},
 }
 
 // outside the library, anything goes.

@@ -13,8 +13,8 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// An Acceptor decides which requests may open a stream, before a byte of it is
-// sent. A transport's handler has one. It is safe for concurrent use.
+// An Acceptor decides which requests may open a stream. Each handler of a
+// transport has one. It is safe for concurrent use.
 type Acceptor struct {
 	hub     *hub.Hub
 	auth    Authenticator
@@ -24,8 +24,9 @@ type Acceptor struct {
 	refusedOrigins rateLimitedLog
 }
 
-// NewAcceptor returns an acceptor for the transport of that name ("sse"). It
-// panics without an authenticator. Nil options mean the defaults.
+// NewAcceptor returns an acceptor for the named transport ("sse"). The name
+// appears in hub.Stream and in logs. NewAcceptor panics if h or auth is nil. Nil
+// options mean the defaults.
 func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Acceptor {
 	if h == nil || auth == nil {
 		panic("transport: a handler needs a hub and an Authenticator; to let everybody in, say so in one")
@@ -33,29 +34,30 @@ func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Accep
 	return &Acceptor{hub: h, auth: auth, name: name, options: o.WithDefaults()}
 }
 
-// Options returns the options with their defaults in place. They must not be
-// modified.
+// Options returns the options, in which every zero has been replaced by its
+// default. They must not be modified.
 func (a *Acceptor) Options() *Options { return a.options }
 
-// Hub returns the hub that streams come from.
+// Hub returns the hub that the acceptor subscribes to.
 func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 
-// Accept checks a request and subscribes for it. If it returns nil, the
-// request has been answered: 403 for a foreign origin, 401 without a valid
-// session, 400 for an unknown category or a malformed topic, 403 for a topic that
-// the session may not follow. Whoever gets a stream must call its
-// Serve, Start or Close.
+// Accept checks a request and subscribes for it. If it returns nil, it has
+// answered the request: with 403 for a foreign origin or for a topic that the
+// session may not follow, 401 without a valid session, 400 for a malformed filter,
+// an unknown category or a malformed topic. Otherwise the caller must call the
+// stream's Serve, Start or Close.
 //
-// A request that is right, but that cannot be served now (too many streams,
-// shutting down, the authenticator failed for a reason of its own), gets a
-// stream too: one that only says so and ends, since an error status would end an
-// EventSource for good. A transport whose clients take an error status calls
-// [Stream.RefuseWithStatus] first.
+// A valid request that cannot be served now (too many streams, shutting down,
+// the authenticator failed for a reason of its own) also gets a stream. It tells
+// the client the reason and when to come back, and ends: an error status would
+// end an EventSource for good. A transport whose clients can handle an error
+// status calls [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	s := &Stream{options: a.options}
 	req, err := a.check(w, r)
 	if err == nil {
-		req.Notify = s.notified
+		req.Notify = s.wake
+		s.resumes = req.After != ""
 		s.sub, err = a.hub.Subscribe(req)
 	}
 	err = topicRefusal(err)
@@ -74,14 +76,14 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	case errors.As(err, &reason):
 		s.refused = reason
 	default:
-		a.options.Logger.Error("crier: cannot tell whose stream this is", "error", err)
+		a.options.Logger.Error("crier: the Authenticator failed", "error", err)
 		s.refused = hub.ReasonUnavailable
 	}
 	return s
 }
 
-// Check does what Accept does before it subscribes, and answers what must be
-// answered: it reports whether a stream would be opened. It is for HEAD.
+// Check reports whether Accept would open a stream, without opening one. If not,
+// it has answered the request. It is for HEAD.
 func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
 	_, err := a.check(w, r)
 	var refusal *refusal
@@ -92,14 +94,14 @@ func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// noSession is what a client reads that has none.
+// noSession is the text of a 401.
 const noSession = "no valid session: log in first"
 
 func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
 	if err := a.checkOrigin(w, r); err != nil {
 		return hub.Request{}, err
 	}
-	// The time is taken first: what is revoked from here on is refused.
+	// Take the time first: a session that is revoked from here on is refused.
 	req := hub.Request{Authenticated: time.Now(), Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r), After: lastEventID(r)}
 	session, err := a.auth(r)
 	switch {
@@ -119,16 +121,17 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 	return req, err
 }
 
-// userAgent returns the client's name for itself, cut to what a person reads.
-// It is copied, so that a stream does not keep the request's header alive.
+// userAgent returns the User-Agent header, truncated. It is copied, so that a
+// stream does not keep the request's headers alive.
 func userAgent(r *http.Request) string {
 	const most = 200
 	ua := r.UserAgent()
 	return strings.Clone(ua[:min(len(ua), most)])
 }
 
-// filter reads the categories that a client wants: ?categories=a,b and
-// ?categories=a&categories=b both; none at all means all.
+// filter reads the categories from the query: ?categories=a,b and
+// ?categories=a&categories=b are the same. Without the parameter the client gets
+// everything that its session allows.
 func (a *Acceptor) filter(r *http.Request) (hub.Filter, error) {
 	values, ok := queryValues(r, "categories", categoriesLimit)
 	switch {
@@ -179,10 +182,10 @@ func badCategories(what string, valid []event.Category) error {
 	return &refusal{http.StatusBadRequest, fmt.Sprintf("%s; valid categories are: %s", what, strings.Join(names, ", "))}
 }
 
-// A refusal is an answer in place of a stream.
+// A refusal is a response that is sent in place of a stream.
 type refusal struct {
 	status  int
-	message string // for the client
+	message string // sent to the client
 }
 
 func (r *refusal) Error() string { return r.message }

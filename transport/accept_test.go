@@ -22,7 +22,7 @@ type asking = func(*http.Request, *transport.Options) *http.Response
 
 // Who is not known gets an answer before a stream or an upgrade, and never
 // learns what the authenticator said.
-func TestUnauthenticated(t *testing.T) {
+func TestUnauthenticatedIs401(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
 			return hub.Session{}, fmt.Errorf("token hunter2: %w", transport.ErrUnauthenticated)
@@ -47,7 +47,7 @@ func TestUnauthenticated(t *testing.T) {
 
 // What is the application's own mistake is logged, and shed: that it cannot be
 // served now is nothing that an EventSource should give up for.
-func TestAuthenticatorMistakes(t *testing.T) {
+func TestAuthenticatorMistakesAreShed(t *testing.T) {
 	for name, session := range map[string]struct {
 		hub.Session
 		error
@@ -74,7 +74,7 @@ func TestAuthenticatorMistakes(t *testing.T) {
 	}
 }
 
-func TestCategories(t *testing.T) {
+func TestCategoriesQuery(t *testing.T) {
 	for query, ok := range map[string]bool{
 		"":                                   true,
 		"?categories=notes":                  true,
@@ -133,7 +133,7 @@ func TestCategories(t *testing.T) {
 func list(name string, n int) string { return strings.TrimSuffix(strings.Repeat(name+",", n), ",") }
 
 // A filter of a megabyte is refused before anything is built from it.
-func TestCategoriesAreCountedFirst(t *testing.T) {
+func TestCategoriesAreCountedBeforeParsing(t *testing.T) {
 	f := fixture.New(t, nil)
 	a := transport.NewAcceptor(f.Hub, f.Auth, "test", nil)
 	for name, query := range map[string]string{
@@ -210,7 +210,7 @@ func TestHostileLastEventID(t *testing.T) {
 
 // The header, which an EventSource keeps up to date, comes before the query of
 // the URL that it was made with.
-func TestLastEventIDHeaderFirst(t *testing.T) {
+func TestLastEventIDHeaderTakesPrecedence(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		first, second := f.Publish("first"), f.Publish("second")
 		f.Publish("third")
@@ -224,7 +224,7 @@ func TestLastEventIDHeaderFirst(t *testing.T) {
 }
 
 // A session that has expired by the time that it is used opens no stream.
-func TestExpiredAlready(t *testing.T) {
+func TestExpiredSessionOpensNoStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
 			return hub.Session{User: fixture.Alice, Allowed: hub.Everything(), Expires: time.Now()}, nil
@@ -240,7 +240,7 @@ func TestExpiredAlready(t *testing.T) {
 
 // What is revoked between the authenticator's look and the subscription opens
 // no stream.
-func TestRevokedMeanwhile(t *testing.T) {
+func TestSubscribeRefusedWhenRevoked(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(r *http.Request) (hub.Session, error) {
 			time.Sleep(time.Second) // looks it up

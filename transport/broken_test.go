@@ -198,7 +198,7 @@ func brokenTransport(name string) transporttest.Transport {
 
 // The conformance suite notices what it is there for, and says it in words. A
 // test that is to fail needs a process of its own.
-func TestSuiteTellsWhatIsBroken(t *testing.T) {
+func TestSuiteReportsBrokenTransport(t *testing.T) {
 	const env = "CRIER_BROKEN_TRANSPORT"
 	if name := os.Getenv(env); name != "" {
 		transporttest.Run(t, brokenTransport(name))
@@ -207,7 +207,7 @@ func TestSuiteTellsWhatIsBroken(t *testing.T) {
 	for name, b := range breakages {
 		t.Run(name, func(t *testing.T) {
 			check := "^" + strings.ReplaceAll(b.check, " ", "_") + "$"
-			cmd := exec.Command(os.Args[0], "-test.run", "^TestSuiteTellsWhatIsBroken$/"+check)
+			cmd := exec.Command(os.Args[0], "-test.run", "^TestSuiteReportsBrokenTransport$/"+check)
 			cmd.Env = append(os.Environ(), env+"="+name)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), b.says) {

@@ -9,7 +9,7 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// Options are what all transports have in common. The zero value of every
+// Options are the options that all transports share. The zero value of every
 // field means its default.
 type Options struct {
 	// Heartbeat is the longest silence of a stream: after it the client is
@@ -17,13 +17,21 @@ type Options struct {
 	// Each stream jitters it by up to a fifth downwards. Keep it below the idle
 	// timeouts of proxies (nginx: 60 s, h2o: 30 s). Default 25 s.
 	Heartbeat time.Duration
-	// WriteTimeout is how long a write may make no progress, before the client
-	// counts as slow, or up to a third longer; on WebSocket also how long a
-	// pong may take. Default 10 s.
+	// WriteTimeout is how long a write may make no progress before the stream
+	// ends as slow; it may take up to a third longer to notice. On WebSocket it
+	// is also how long a pong may take. Default 10 s.
+	//
+	// On Linux, WebSockets, lean SSE streams and, with ConnContext, other SSE
+	// streams over HTTP/1.1 ask the kernel: progress is what the client's kernel
+	// acknowledges. If the client's kernel answers, but has no room because the
+	// client reads slowly or not at all, the write may take nine times as long.
+	// Meanwhile such a client costs 16 KiB in the stream and about as much in
+	// the kernel, beyond what is on its way to the client.
 	WriteTimeout time.Duration
-	// Retry is how long clients are asked to wait before they connect again.
-	// Clients of a hub that shuts down are spread over 1 to 3 times as long,
-	// those that are shed for overload over 10 to 20 times. Default 3 s.
+	// Retry is how long clients are asked to wait before they reconnect. The
+	// clients of a hub that shuts down are asked to wait 1 to 3 times as long,
+	// at random, and those that are refused for overload 10 to 20 times. Default
+	// 3 s.
 	Retry time.Duration
 	// AllowedOrigins are the origins of other sites' pages that may open
 	// streams with this site's cookies, for instance "https://app.example.com".
@@ -31,16 +39,16 @@ type Options struct {
 	// same origin and clients that are not browsers always may. A refused
 	// origin is logged, at most once a minute. Default none.
 	AllowedOrigins []string
-	// Recheck is how often the Authenticator is asked again about an open
-	// stream, with the request that opened it. If it answers ErrUnauthenticated
-	// or another user, the stream ends as Revoked; if it fails otherwise, the
-	// stream stays. Default never.
+	// Recheck is how often the Authenticator is called again for an open
+	// stream, with the request that opened it. If it returns ErrUnauthenticated
+	// or another user, the stream ends as revoked; if it fails otherwise, the
+	// stream stays open. Default never.
 	Recheck time.Duration
-	// GoneStatus204 answers a request without a valid session with 204 in place
+	// GoneStatus204 answers a request without a valid session with 204 instead
 	// of 401. Both stop an EventSource; 204 does so without an error in the
 	// browser's console.
 	GoneStatus204 bool
-	// Logger receives what an operator must know. Default slog.Default().
+	// Logger receives errors and warnings. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -82,14 +90,15 @@ func (o *Options) WithDefaults() *Options {
 	return &r
 }
 
-// beat returns how long a stream may be silent until its next heartbeat.
+// beat returns the time until the next heartbeat, with its jitter.
 func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
 
 // shortestBeat is the least that beat returns.
 func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }
 
-// retryAfter returns how long a client should wait that is sent away for a
-// reason. Where many are sent away together, they must not come back together.
+// retryAfter returns how long a client should wait whose stream ends for a
+// reason. Where many streams end together, it is random, so that their clients do
+// not come back together.
 func (o *Options) retryAfter(reason hub.Reason) time.Duration {
 	switch reason {
 	case hub.ReasonShutdown:

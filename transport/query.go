@@ -24,8 +24,9 @@ var (
 	idLimit     = limit{1, 16 << 10}
 )
 
-// queryValues returns the values of a query parameter, at most l.names+1 of them. It reports false if one of them is malformed or longer than
-// l.bytes; that one is returned as it came.
+// queryValues returns the values of a query parameter, at most l.names+1 of
+// them. It reports false if one of them is malformed or longer than l.bytes; that
+// one is returned as it came.
 //
 // It does not use url.Values, which drops malformed pairs without a word: a
 // client that asks for "?categories=chat;" would then hear everything.

@@ -14,8 +14,8 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// A recheck asks the authenticator again about an open stream. Its methods do
-// nothing on nil.
+// A recheck calls the Authenticator again at intervals, for one open stream. Its
+// methods do nothing on nil.
 type recheck struct {
 	auth    Authenticator
 	request *http.Request
@@ -30,8 +30,8 @@ func (c *recheck) start(s *Stream) {
 	if c == nil {
 		return
 	}
-	// The request's own context ends with its handler, which on WebSocket is
-	// long before the stream does.
+	// The request's context ends when its handler returns. On WebSocket that is
+	// long before the stream ends.
 	c.request = c.request.WithContext(context.WithoutCancel(c.request.Context()))
 	interval := s.options.Recheck
 	c.mu.Lock()
@@ -46,7 +46,7 @@ func (c *recheck) start(s *Stream) {
 			s.End(hub.ReasonRevoked)
 			return
 		case err != nil:
-			s.options.Logger.Error("crier: cannot recheck a stream; it stays", "error", err)
+			s.options.Logger.Error("crier: the Authenticator failed during a recheck; the stream stays open", "error", err)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -56,8 +56,8 @@ func (c *recheck) start(s *Stream) {
 	})
 }
 
-// ask asks the authenticator. net/http is not there to catch a panic of its, as
-// it was the first time; it counts as a failure.
+// ask calls the Authenticator. A panic counts as a failure: this goroutine is not
+// one of net/http's, which would recover it.
 func (c *recheck) ask() (_ hub.Session, err error) {
 	defer func() {
 		if r := recover(); r != nil {

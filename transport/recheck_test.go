@@ -19,7 +19,7 @@ import (
 )
 
 // The application is asked again about a stream, and what it refuses ends.
-func TestRecheckRefused(t *testing.T) {
+func TestRecheckEndsRefusedStream(t *testing.T) {
 	for name, answer := range map[string]struct {
 		hub.Session
 		error
@@ -49,7 +49,7 @@ func TestRecheckRefused(t *testing.T) {
 
 // That the application cannot tell is logged, and no reason to end anything.
 // It is asked with the request as it came, for as long as the stream lives.
-func TestRecheckFails(t *testing.T) {
+func TestRecheckFailureKeepsStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/?x=y", "Cookie", "session=1"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
 		readUntil(t, resp, "stream.cursor")
@@ -85,7 +85,7 @@ func TestRecheckFails(t *testing.T) {
 
 // An application that takes its time is not asked twice at once, and a stream
 // that ends meanwhile is not held up by it.
-func TestRecheckSlow(t *testing.T) {
+func TestRecheckRunsOneAtATime(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
 		readUntil(t, resp, "stream.cursor")

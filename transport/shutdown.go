@@ -9,14 +9,14 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// Shutdown closes a hub and the server that serves its streams, in the order
-// that loses nobody: first the hub, whose streams are told and ended while the
-// server still answers newcomers (it asks them to come back later), then the
-// server. http.Server.Shutdown alone would wait for ever for open streams and
-// forget WebSockets, which it has handed over.
+// Shutdown closes a hub and the server that serves its streams. The hub comes
+// first: its streams are told and ended while the server still answers new
+// clients, which are asked to come back later. Then the server is shut down.
+// (http.Server.Shutdown alone would wait for streams that never end, and would
+// ignore WebSockets, since they are hijacked.)
 //
-// The hub gets nine tenths of the time that ctx leaves. What has not ended
-// when ctx is over is closed hard, and the error says so.
+// The hub gets nine tenths of the time until ctx's deadline. When ctx is over,
+// whatever is still open is closed, and Shutdown returns an error.
 func Shutdown(ctx context.Context, srv *http.Server, h *hub.Hub) error {
 	streams := ctx
 	if deadline, ok := ctx.Deadline(); ok {

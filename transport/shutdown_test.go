@@ -138,7 +138,7 @@ func TestShutdownStalled(t *testing.T) {
 }
 
 // What else hangs in the server is closed hard when the time is over.
-func TestShutdownHangingRequest(t *testing.T) {
+func TestShutdownClosesHangingRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		server := memnet.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
@@ -159,7 +159,7 @@ func TestShutdownHangingRequest(t *testing.T) {
 
 // A client that announces a body and does not send it gets its stream at once,
 // or its refusal, and holds up no shutdown; one that hangs up is noticed.
-func TestUnsentBodyHoldsUpNothing(t *testing.T) {
+func TestUnsentBodyDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{})
 		for _, path := range []string{"/sse", "/sselean"} {

@@ -15,24 +15,25 @@ import (
 )
 
 // A Stream is one open connection: a subscription, the Conn that it is written
-// to, and the loop between them. The loop has one thing to wait for, its
-// subscription's wake-up; cancellation, expiry, revocation and the heartbeat
-// all come through it.
+// to, and the write loop between them. The loop waits for one thing only, the
+// subscription's wake-up: cancellation, expiry, revocation and heartbeats wake
+// the subscription, too.
 //
-// There are two ways to run it. [Stream.Serve] does so in the caller's
-// goroutine until the stream is over. [Stream.Start] takes a goroutine only
-// while there is something to write, so that an idle connection has none.
+// [Stream.Serve] runs the loop in the caller's goroutine until the stream is
+// over. [Stream.Start] runs it in a goroutine that exists only while there is
+// something to write, so an idle connection needs none.
 type Stream struct {
 	options *Options
 	sub     *hub.Subscription
 	refused hub.Reason // why there is no subscription
+	resumes bool
 	conn    Conn
-	loop    func()        // set by Start: runs in a goroutine of its own when there is work
-	ready   chan struct{} // set by Serve
-	recheck *recheck      // nil: the authenticator is not asked again
+	loop    func()        // set by Start: runs the write loop
+	ready   chan struct{} // set by Serve: signalled by wake
+	recheck *recheck      // nil without Options.Recheck
 
 	beatDue   atomic.Bool // set by the heartbeat's timer
-	gone      atomic.Bool // Serve's context is over
+	canceled  atomic.Bool // Serve's context is over
 	lastWrite time.Time   // when something was last written; belongs to the write loop
 
 	mu     sync.Mutex
@@ -40,17 +41,18 @@ type Stream struct {
 	beat   *time.Timer
 }
 
-// NewStream returns a stream for a subscription whose Notify is not set, for
-// transports that do not begin with an HTTP request. Only Serve can run it.
+// NewStream returns a stream for a subscription, for transports that do not begin
+// with an HTTP request. The subscription's request must not have had a Notify.
+// Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	return &Stream{options: o.WithDefaults(), sub: sub}
 }
 
-// RefuseWithStatus answers a stream that was refused with an HTTP status, and
-// reports whether it was: 503 with Retry-After, or 401 if the session was
-// revoked or has expired in the meantime. It is for transports whose clients
-// come back after an error status, which an EventSource does not. Serve and
-// Start must not be called then.
+// RefuseWithStatus reports whether the stream was refused, and if so answers the
+// request: with 503 and Retry-After, or with 401 if the session has expired or
+// was revoked in the meantime. Then Serve and Start must not be called. It is for
+// transports whose clients come back after an error status, which an EventSource
+// does not.
 func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
 	switch s.refused {
 	case "":
@@ -65,13 +67,16 @@ func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
 	return true
 }
 
-// Subscription returns what the stream reads from, to change its filter. It is
-// nil if the stream was refused.
+// Resumes reports whether the client has named a last id, known or not.
+func (s *Stream) Resumes() bool { return s.resumes }
+
+// Subscription returns the stream's subscription, for instance to change its
+// filter. It is nil if the stream was refused.
 func (s *Stream) Subscription() *hub.Subscription { return s.sub }
 
-// Serve runs the stream until it is over, and returns why: always a
-// [hub.Reason]. If ctx ends, the reason is [hub.ReasonGone]. Serve closes the
-// subscription; the connection behind c is its owner's.
+// Serve runs the stream until it is over and returns the reason, which always is
+// a [hub.Reason]. If ctx ends, that is [hub.ReasonGone]. Serve closes the
+// subscription, but not the connection behind c.
 func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	s.ready = make(chan struct{}, 1)
 	ready := (<-chan struct{})(s.ready)
@@ -82,10 +87,10 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	if !s.open(c) {
 		return s.reason()
 	}
-	// HTTP/2 cancels ctx also when it resets a stream for its write deadline. So
-	// the loop is only woken: if a write is under way, its error says more.
+	// The end of ctx only wakes the loop: HTTP/2 also cancels ctx when a write
+	// deadline passes, and then the error of the write says more.
 	stop := context.AfterFunc(ctx, func() {
-		s.gone.Store(true)
+		s.canceled.Store(true)
 		s.sub.Wake()
 	})
 	defer stop()
@@ -95,9 +100,10 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 	return s.reason()
 }
 
-// Start opens the stream and returns; from then on it runs in goroutines that
-// come and go with the work. The owner of the connection calls Close when it is
-// gone; before that it may call End, to have the client told why.
+// Start opens the stream and returns. From then on the stream is written by
+// goroutines that exist only while there is something to write. The owner of the
+// connection must call Close when the connection is closed. It may call End
+// before, to tell the client why.
 func (s *Stream) Start(c Conn) {
 	s.loop = func() { s.writeLoop() }
 	if s.open(c) {
@@ -105,7 +111,7 @@ func (s *Stream) Start(c Conn) {
 	}
 }
 
-// End ends the stream for a reason. Unless the client is gone, it is told.
+// End ends the stream for a reason, which the client is told if it can be.
 func (s *Stream) End(reason hub.Reason) {
 	if s.sub != nil {
 		s.sub.End(reason)
@@ -128,10 +134,10 @@ func (s *Stream) Close() {
 	}
 }
 
-// notified is the subscription's wake-up.
-func (s *Stream) notified() {
+// wake is the subscription's Notify.
+func (s *Stream) wake() {
 	if s.loop != nil {
-		go s.loop() // an idle goroutine's cost, without keeping one idle
+		go s.loop()
 		return
 	}
 	select {
@@ -140,9 +146,9 @@ func (s *Stream) notified() {
 	}
 }
 
-// contain keeps a panic of the application's (in a function of hub.Observer, for
-// instance, or in an encoding) to the stream that it happened in, whichever
-// goroutine the stream runs in. It is deferred; goesOn may be nil.
+// contain recovers from a panic in the application's code, for instance in an
+// encoding, so that only this stream ends, whichever goroutine it runs in. It is
+// to be deferred; goesOn may be nil.
 func (s *Stream) contain(goesOn *bool) {
 	r := recover()
 	if r == nil {
@@ -184,7 +190,7 @@ func (s *Stream) writeLoop() (goesOn bool) {
 	buf := batches.Get().(*[]*hub.Message)
 	defer batches.Put(buf)
 	for {
-		if s.gone.Load() {
+		if s.canceled.Load() {
 			s.sub.End(hub.ReasonGone)
 		}
 		if s.beatDue.Load() {
@@ -211,12 +217,12 @@ func (s *Stream) writeLoop() (goesOn bool) {
 	}
 }
 
-// batches are shared: an idle stream has none.
+// batches holds the buffers for Take. An idle stream has none.
 var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 
-// heartbeat sends what is due. A stream that has been written to since the last
-// heartbeat needs no cursor yet; the next one is due early enough that no
-// silence is longer than Options.Heartbeat.
+// heartbeat calls Beat and schedules the next heartbeat. If the stream has been
+// written to since the last one, no cursor is sent yet, and the next heartbeat
+// comes early enough for the silence not to exceed Options.Heartbeat.
 func (s *Stream) heartbeat() error {
 	next, cursor := s.options.beat(), ""
 	now := time.Now()
@@ -240,7 +246,7 @@ func (s *Stream) sendEnd(err error) {
 	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
 }
 
-// fail ends the stream after a write that did not succeed.
+// fail ends the stream after a write that failed, and returns false.
 func (s *Stream) fail(err error) bool {
 	reason := hub.ReasonGone
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -260,7 +266,8 @@ func (s *Stream) reason() error {
 	return err
 }
 
-// abort unblocks the writer, unless its connection has passed on to others.
+// abort makes a write fail. After Close it does nothing: net/http may be using the
+// connection for another request.
 func (s *Stream) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

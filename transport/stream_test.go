@@ -115,7 +115,7 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fixture.Fixture, c *fakeC
 
 // An idle stream writes what comes at once; a busy one finds all that came
 // meanwhile, and writes it together.
-func TestServeBatches(t *testing.T) {
+func TestServeSendsBatches(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 		c.takes["send"] = time.Second
 		done := serve(t.Context(), f, c, nil)
@@ -151,7 +151,7 @@ func TestServeEndsWithContext(t *testing.T) {
 }
 
 // After an error nothing more is written, and the reason says what it was.
-func TestServeWriteFails(t *testing.T) {
+func TestServeEndsWhenWriteFails(t *testing.T) {
 	for method, calls := range map[string][]string{
 		"open": {"open", "abort"},
 		"send": {"open", `send "a"`, "abort"},
@@ -241,7 +241,7 @@ func TestServeHeartbeatDuringWrite(t *testing.T) {
 
 // How long clients are asked to wait: those who are sent away together are
 // spread, and overload spreads them wider.
-func TestRetry(t *testing.T) {
+func TestRetryIsSpread(t *testing.T) {
 	const retry = 3 * time.Second
 	for reason, c := range map[hub.Reason]struct{ least, most time.Duration }{
 		hub.ReasonShutdown:    {retry, 3 * retry},

@@ -1,8 +1,8 @@
-// Package memnet is a network in memory for tests: connections whose waiting a
-// synctest bubble can see, with what matters of TCP. A writer waits when the
-// peer does not read, deadlines hold, a direction can be closed by itself, and
-// a connection that is closed with bytes unread is reset: the peer then loses
-// what it has not read yet, which is why servers read on before they close.
+// Package memnet is an in-memory network for tests in synctest bubbles. Its
+// connections behave like TCP where it matters: a writer blocks while the peer
+// does not read, deadlines hold, each direction can be closed separately, and
+// closing a connection with unread bytes resets it, so that the peer loses what
+// it has not read yet.
 package memnet
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Capacity is how many bytes a direction holds before its writer waits.
+// Capacity is how many unread bytes a direction holds before writes block.
 const Capacity = 16 << 10
 
 // A Conn is one end of a connection. Like every net.Conn it is safe for
@@ -31,14 +31,14 @@ func Pipe() (a, b *Conn) {
 
 // A direction carries bytes one way.
 type direction struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	buf     []byte
-	ended   bool // the writer has closed
-	gone    bool // the reader has closed
-	reset   bool // what is in buf is lost
+	mu           sync.Mutex
+	changed      *sync.Cond
+	buf          []byte
+	writerClosed bool
+	readerClosed bool
+	reset        bool // the connection was reset, and buf is lost
 
-	readBy, writeBy deadline
+	readDeadline, writeDeadline deadline
 }
 
 func newDirection() *direction {
@@ -47,7 +47,7 @@ func newDirection() *direction {
 	return d
 }
 
-// A deadline belongs to its direction's mu.
+// A deadline is guarded by the mu of its direction.
 type deadline struct {
 	at    time.Time
 	timer *time.Timer
@@ -73,16 +73,16 @@ func (d *direction) setDeadline(l *deadline, t time.Time) error {
 	return nil
 }
 
-// Read reads what is there, and waits while there is nothing.
+// Read reads what has been written, and blocks while that is nothing.
 func (c *Conn) Read(p []byte) (int, error) {
 	d := c.in
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
 		switch {
-		case d.gone:
+		case d.readerClosed:
 			return 0, net.ErrClosed
-		case d.readBy.passed():
+		case d.readDeadline.passed():
 			return 0, os.ErrDeadlineExceeded
 		case d.reset:
 			return 0, syscall.ECONNRESET
@@ -91,26 +91,26 @@ func (c *Conn) Read(p []byte) (int, error) {
 			d.buf = d.buf[n:]
 			d.changed.Broadcast()
 			return n, nil
-		case d.ended:
+		case d.writerClosed:
 			return 0, io.EOF
 		}
 		d.changed.Wait()
 	}
 }
 
-// Write writes all of p, waiting while the direction is full.
+// Write writes all of p, and blocks while the direction is full.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	d := c.out
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
 		switch room := Capacity - len(d.buf); {
-		case d.ended:
+		case d.writerClosed:
 			return n, net.ErrClosed
-		case d.writeBy.passed():
+		case d.writeDeadline.passed():
 			return n, os.ErrDeadlineExceeded
-		case d.gone:
-			c.in.lose() // the peer answers with a reset
+		case d.readerClosed:
+			c.in.resetByPeer() // the peer answers with a reset
 			return n, syscall.EPIPE
 		case len(p) == 0:
 			return n, nil
@@ -126,7 +126,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 }
 
-func (d *direction) lose() {
+// resetByPeer discards what is unread and makes reads fail.
+func (d *direction) resetByPeer() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.buf, d.reset = nil, true
@@ -139,37 +140,38 @@ func (c *Conn) Close() error {
 	d := c.in
 	d.mu.Lock()
 	unread := len(d.buf) > 0
-	d.gone, d.buf = true, nil
+	d.readerClosed, d.buf = true, nil
 	d.stopTimers()
 	d.changed.Broadcast()
 	d.mu.Unlock()
 	if unread {
-		c.out.lose()
+		c.out.resetByPeer()
 	}
 	return nil
 }
 
-// CloseWrite tells the peer that nothing more comes.
+// CloseWrite closes the direction to the peer, which reads io.EOF after what was
+// written.
 func (c *Conn) CloseWrite() error {
 	d := c.out
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ended = true
+	d.writerClosed = true
 	d.stopTimers()
 	d.changed.Broadcast()
 	return nil
 }
 
-// stopTimers leaves no timer behind that a bubble's clock would run into.
+// stopTimers stops the deadlines' timers, which would move a bubble's clock.
 func (d *direction) stopTimers() {
-	for _, l := range [...]*deadline{&d.readBy, &d.writeBy} {
+	for _, l := range [...]*deadline{&d.readDeadline, &d.writeDeadline} {
 		if l.timer != nil {
 			l.timer.Stop()
 		}
 	}
 }
 
-// Unread returns how many bytes the peer has written that have not been read.
+// Unread returns how many bytes can be read.
 func (c *Conn) Unread() int {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
@@ -182,8 +184,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-func (c *Conn) SetReadDeadline(t time.Time) error  { return c.in.setDeadline(&c.in.readBy, t) }
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.out.setDeadline(&c.out.writeBy, t) }
+func (c *Conn) SetReadDeadline(t time.Time) error  { return c.in.setDeadline(&c.in.readDeadline, t) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.out.setDeadline(&c.out.writeDeadline, t) }
 
 func (c *Conn) LocalAddr() net.Addr  { return addr{} }
 func (c *Conn) RemoteAddr() net.Addr { return addr{} }

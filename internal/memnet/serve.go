@@ -11,7 +11,7 @@ import (
 // A Server serves a handler to connections in memory.
 type Server struct {
 	HTTP *http.Server
-	Wrap func(net.Conn) net.Conn // if set, stands between the server and its connections
+	Wrap func(net.Conn) net.Conn // if set, wraps the server's ends of connections
 
 	t        testing.TB
 	mu       sync.Mutex
@@ -21,14 +21,14 @@ type Server struct {
 	once     sync.Once
 }
 
-// Serve serves a handler until the test is over. What net/http logs, such as a
-// handler's panic, fails the test. The options change the server before it
-// begins to serve.
+// Serve serves a handler until the test is over. Whatever net/http logs, such as
+// a handler's panic, fails the test. The options are applied before the server
+// starts.
 func Serve(t testing.TB, handler http.Handler, options ...func(*Server)) *Server {
 	s := &Server{t: t, accepted: make(chan net.Conn), closed: make(chan struct{})}
 	s.HTTP = &http.Server{Handler: handler, ErrorLog: log.New(failing{t}, "net/http: ", 0), Protocols: &http.Protocols{}}
 	s.HTTP.Protocols.SetHTTP1(true)
-	s.HTTP.Protocols.SetUnencryptedHTTP2(true) // for who asks for it
+	s.HTTP.Protocols.SetUnencryptedHTTP2(true) // for clients that ask for it
 	for _, option := range options {
 		option(s)
 	}
@@ -44,8 +44,8 @@ func Serve(t testing.TB, handler http.Handler, options ...func(*Server)) *Server
 	return s
 }
 
-// Dial returns the client's end of a new connection, which is closed when the
-// test is over. The server's is what its handlers read and write.
+// Dial opens a connection and returns the client's end, which is closed when the
+// test is over.
 func (s *Server) Dial() *Conn {
 	client, server := Pipe()
 	s.t.Cleanup(func() { client.Close() })
@@ -64,8 +64,8 @@ func (s *Server) Dial() *Conn {
 	return client
 }
 
-// Cut closes all connections at the server's end, as a process does that is
-// killed.
+// Cut closes all connections at the server's end, as if the server's process had
+// been killed.
 func (s *Server) Cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

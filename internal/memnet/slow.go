@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Slow is a connection that is read slowly: some bytes at most, and a pause
-// before each time. The fields may be changed between reads.
+// A Slow is a connection that is read slowly: each Read first sleeps for Pause,
+// and reads at most Bytes. The fields may be changed between reads.
 type Slow struct {
 	net.Conn
 	Pause time.Duration

@@ -2,12 +2,14 @@ package sse
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A conn writes a stream through net/http.
@@ -15,27 +17,43 @@ type conn struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
 	timeout time.Duration
-	// http2 streams are reset by a deadline that passes while they are idle,
-	// so there it is taken back after each write.
+	// http2 is set for HTTP/2, where a deadline that passes resets the stream
+	// even if it is idle. So there the deadline is removed after each write.
 	http2       bool
-	headers     bool // have been set
-	identity    bool // keep compressors away, see write
+	headersSent bool
+	identity    bool // send Content-Encoding: identity, see writeHeaders
 	deadline    time.Time
-	noDeadlines bool // the writer has none
-	// chunk is how much is written under one deadline. net/http cannot go on
-	// after one has passed, so a client that keeps writes waiting gets small
-	// chunks: then a link that moves a few bytes still makes progress.
-	chunk  int
-	waited bool // within the present write
+	noDeadlines bool // the writer does not support deadlines
+	// writeSize is how much is written under one deadline. net/http cannot
+	// continue a write after its deadline has passed. So a client that makes
+	// writes wait gets small ones, and a slow link still makes progress.
+	writeSize int
+	waited    bool // a part of the present write had to wait
+
+	net      net.Conn // nil without transport.ConnContext
+	vanished tcp.Vanished
+	extender *extender // nil without net, and over HTTP/2
 }
 
 const (
-	largeChunk = 64 << 10
-	smallChunk = 4 << 10
+	largeWrite = 64 << 10
+	smallWrite = 4 << 10
 )
 
 func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *conn {
-	return &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, chunk: largeChunk}
+	c := &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, writeSize: largeWrite}
+	c.net = tcp.FromContext(r.Context())
+	if c.net != nil && !c.http2 {
+		c.extender = &extender{conn: c.net, rc: c.rc, timeout: timeout}
+	}
+	return c
+}
+
+// close releases what the extender holds.
+func (c *conn) close() {
+	if c.extender != nil {
+		c.extender.stop()
+	}
 }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
@@ -58,56 +76,78 @@ func (c *conn) Send(batch []*hub.Message) error {
 }
 
 func (c *conn) Beat(cursor string) error {
-	if cursor == "" {
-		return nil // what was sent has kept the connection alive
+	if c.net != nil && c.vanished.Check(c.net, c.timeout) {
+		return errVanished
 	}
-	return c.write(appendBeat(nil, cursor))
+	var err error
+	if cursor != "" { // otherwise the connection is in use
+		err = c.write(appendBeat(nil, cursor))
+	}
+	if c.net != nil {
+		c.vanished.Mark(c.net)
+	}
+	return err
 }
 
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	return c.write(appendEnd(nil, reason, cursor, retry))
 }
 
-func (c *conn) Abort() { c.rc.SetWriteDeadline(time.Unix(1, 0)) }
+func (c *conn) Abort() {
+	c.close()
+	c.rc.SetWriteDeadline(time.Unix(1, 0))
+}
+
+// writeHeaders sends the response's headers.
+func (c *conn) writeHeaders() {
+	h := c.w.Header()
+	setHeaders(h)
+	if !c.http2 {
+		// The next request on the connection would inherit the write deadline.
+		h.Set("Connection", "close")
+	}
+	if c.identity && h.Get("Content-Encoding") == "" {
+		// Some compressors flush nothing until there is enough to compress.
+		// They do not touch a response that has an encoding.
+		h.Set("Content-Encoding", "identity")
+	}
+	c.w.WriteHeader(http.StatusOK)
+}
 
 // write writes and flushes p.
 func (c *conn) write(p []byte) error {
-	if !c.headers {
-		c.headers = true
-		setHeaders(c.w.Header())
-		if !c.http2 {
-			// The next request on the connection would inherit the deadline.
-			c.w.Header().Set("Connection", "close")
-		}
-		if c.identity && c.w.Header().Get("Content-Encoding") == "" {
-			// A compressor that waits for enough to compress, and meanwhile
-			// flushes nothing, leaves alone what has an encoding.
-			c.w.Header().Set("Content-Encoding", "identity")
-		}
-		c.w.WriteHeader(http.StatusOK)
+	if !c.headersSent {
+		c.headersSent = true
+		c.writeHeaders()
 	}
 	c.waited = false
 	for len(p) > 0 {
-		n := min(len(p), c.chunk)
-		if err := c.writeChunk(p[:n]); err != nil {
+		n := min(len(p), c.writeSize)
+		if err := c.writePart(p[:n]); err != nil {
 			return err
 		}
 		p = p[n:]
 	}
-	if !c.waited { // not after each chunk: a few bytes of room prove nothing
-		c.chunk = largeChunk
+	if !c.waited { // a whole write, since room for one part proves little
+		c.writeSize = largeWrite
 	}
 	return nil
 }
 
-func (c *conn) writeChunk(p []byte) error {
+// writePart writes and flushes p under one deadline.
+func (c *conn) writePart(p []byte) error {
 	began := time.Now()
-	// Setting a deadline was measured as a fourteenth of what a small write
-	// costs, so it is set a little further off than needed, and not each time.
-	if c.deadline.Sub(began) < c.timeout {
+	// Setting a deadline was measured as a fourteenth of the cost of a small
+	// write. So it is set somewhat later than needed, and not for each write.
+	due := c.deadline.Sub(began) < c.timeout
+	if due {
 		if err := c.setDeadline(began.Add(c.timeout * 5 / 4)); err != nil {
 			return err
 		}
+	}
+	if c.extender != nil {
+		c.extender.begin(due)
+		defer c.extender.end()
 	}
 	_, err := c.w.Write(p)
 	if err == nil {
@@ -120,7 +160,7 @@ func (c *conn) writeChunk(p []byte) error {
 	case err != nil:
 		return err
 	case took > c.timeout/100:
-		c.chunk, c.waited = smallChunk, true
+		c.writeSize, c.waited = smallWrite, true
 	}
 	if c.http2 {
 		return c.setDeadline(time.Time{})
@@ -128,8 +168,8 @@ func (c *conn) writeChunk(p []byte) error {
 	return nil
 }
 
-// setDeadline sets the write deadline where there is one to set: a writer
-// without deadlines goes on without.
+// setDeadline sets the write deadline. A writer that does not support deadlines
+// is used without.
 func (c *conn) setDeadline(t time.Time) error {
 	c.deadline = t
 	err := c.rc.SetWriteDeadline(t)

@@ -12,17 +12,21 @@
 //
 // # What a client reads
 //
-// Every event has its id (ephemeral ones have none), its type and its JSON. Beside the application's, a
-// client may listen for stream.cursor (the opening one and heartbeats; they move
-// the last event id of a client that hears nothing else), stream.gap (events
-// were lost: {"reason":"evicted"} or {"reason":"unknown"}; read the state anew)
-// and stream.end ({"reason":"..."}).
+// Every event has its id (ephemeral events have none), its type and its JSON.
+// Besides the application's events, a client can listen for these:
+//
+//   - stream.cursor: the first event of a stream, and each heartbeat. Its id is
+//     the client's position, so that a client that receives nothing else can
+//     still resume.
+//   - stream.gap: events are gone ({"reason":"evicted"}), or the last id is not
+//     known ({"reason":"unknown"}). Read the state again.
+//   - stream.end: the stream is over ({"reason":"..."}).
 //
 // # What a client sends
 //
 // The Last-Event-ID header, or last_event_id in the query, resumes after that
-// id. In the query, categories=a,b narrows what is received, and topics=a,b
-// follows topics besides the user's own events.
+// id. In the query, categories=a,b selects categories, and topics=a,b follows
+// topics besides the user's own events.
 package sse
 
 import (
@@ -43,12 +47,12 @@ import (
 type Options struct {
 	// Common are the options that all transports share.
 	Common transport.Options
-	// Lean takes HTTP/1.1 connections over from net/http, for about a third of
-	// the memory of an idle stream and less CPU for each write. Middleware then
-	// sees a handler that returns at once, http.Server.Shutdown no longer
-	// waits for streams (transport.Shutdown does), and headers that middleware
-	// adds after the handler are not sent. Over HTTP/2, and where the
-	// connection cannot be taken over, the stream is served as without Lean.
+	// Lean hijacks HTTP/1.1 connections. An idle stream then takes about a third
+	// of the memory, and each write less CPU. Middleware sees a handler that
+	// returns at once; headers that it adds after that are not sent.
+	// http.Server.Shutdown does not wait for such streams, but transport.Shutdown
+	// does. Over HTTP/2, and where a connection cannot be hijacked, Lean has no
+	// effect.
 	Lean bool
 }
 
@@ -58,12 +62,13 @@ type handler struct {
 	warned   sync.Map // what warnOnce has logged
 }
 
-// NewHandler returns a handler that serves h's streams to those whom auth
-// knows. It panics if one of them is nil; nil options mean the defaults.
+// NewHandler returns a handler that serves h's streams to the users that auth
+// names. It panics if h or auth is nil. Nil options mean the defaults.
 //
-// GET opens a stream and HEAD answers its headers; other methods get 405, and
-// a request whose Accept header excludes text/event-stream gets 406. For what
-// else is refused, and how overload is answered, see transport.Acceptor.
+// GET opens a stream. HEAD answers with the stream's headers. OPTIONS answers a
+// CORS preflight. Other methods get 405, and a request whose Accept header
+// excludes text/event-stream gets 406. See transport.Acceptor.Accept for what
+// else is refused, and for the answer to overload.
 func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handler {
 	if o == nil {
 		o = &Options{}
@@ -112,7 +117,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	timeout := h.acceptor.Options().WriteTimeout
 	if h.lean && r.ProtoMajor == 1 && r.ProtoMinor == 1 {
-		if c := takeOver(w, timeout); c != nil {
+		if c := hijack(w, timeout); c != nil {
 			hijacked = true
 			c.serve(stream)
 			return
@@ -126,6 +131,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx = withBody
 	}
 	c := newConn(w, r, timeout)
+	defer c.close()
 	if isOpaque(w) {
 		h.warnOnce(w, "this ResponseWriter hides the one that it wraps: if streams stay silent, it keeps what is written to itself; "+
 			"give it an Unwrap method or keep it away from streams")

@@ -62,7 +62,7 @@ func checkHeaders(t *testing.T, h http.Header, want map[string]string) {
 	}
 }
 
-func TestHead(t *testing.T) {
+func TestHeadAnswersHeaders(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		r := fixture.Request("/")
 		r.Method = http.MethodHead
@@ -82,7 +82,7 @@ func TestHead(t *testing.T) {
 	})
 }
 
-func TestMethods(t *testing.T) {
+func TestOtherMethodsAreRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "PROPFIND"} {
 			r := fixture.Request("/")
@@ -99,7 +99,7 @@ func TestMethods(t *testing.T) {
 	})
 }
 
-func TestAccept(t *testing.T) {
+func TestAcceptHeader(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"":                                  true,
 		",":                                 true,
@@ -149,7 +149,7 @@ func TestAccept(t *testing.T) {
 
 // Headers that middleware has set go out with the stream; those that would
 // break it do not.
-func TestMiddlewareHeaders(t *testing.T) {
+func TestMiddlewareHeadersAreSent(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -171,7 +171,7 @@ func TestMiddlewareHeaders(t *testing.T) {
 
 // The head says that chunks follow, and that the connection ends with the
 // stream.
-func TestLeanHead(t *testing.T) {
+func TestLeanResponseHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
@@ -241,7 +241,7 @@ func (l *lazyCompressor) Write(p []byte) (int, error) {
 
 // A wrapper that hides what it wraps may flush nothing. It is named in the log,
 // once, and told that there is nothing to compress.
-func TestOpaqueWriter(t *testing.T) {
+func TestOpaqueWriterIsNamedInTheLog(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		compressed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -267,7 +267,7 @@ type panickingFlush struct{ unwrapped }
 
 func (p panickingFlush) Flush() { panic("response writer flushing is not supported") }
 
-func TestFlushThatPanicsIsFoundOut(t *testing.T) {
+func TestWriterWhoseFlushPanicsIsRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -295,7 +295,7 @@ func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // A writer that cannot flush would keep everything to itself: that is told
 // before a stream is opened, to the client and to the operator.
-func TestWriterCannotFlush(t *testing.T) {
+func TestWriterThatCannotFlushIsRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -315,7 +315,7 @@ func TestWriterCannotFlush(t *testing.T) {
 }
 
 // A writer behind others that say what they wrap works as if it were bare.
-func TestWriterUnwraps(t *testing.T) {
+func TestWriterIsUnwrapped(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
 		_, resp := ask(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -332,7 +332,7 @@ func TestWriterUnwraps(t *testing.T) {
 }
 
 // A writer without deadlines goes on without.
-func TestWriterWithoutDeadlines(t *testing.T) {
+func TestStreamRunsWithoutDeadlines(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		w := httptest.NewRecorder() // flushes, and has no deadlines
 		done := make(chan bool)
@@ -387,7 +387,7 @@ func TestShed(t *testing.T) {
 	})
 }
 
-func TestNewHandlerPanics(t *testing.T) {
+func TestNewHandlerPanicsOnBadOptions(t *testing.T) {
 	f := fixture.New(t, nil)
 	for name, newHandler := range map[string]func(){
 		"no hub":            func() { sse.NewHandler(nil, f.Auth, nil) },

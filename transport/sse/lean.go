@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -9,20 +10,21 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
-// A leanConn writes a stream straight to a connection that was taken over from
-// net/http. Each write is one chunk (RFC 9112, section 7.1), so that a client can
+// A leanConn writes a stream directly to a hijacked connection. Each write is one chunk (RFC 9112, section 7.1), so that a client can
 // tell the end of the stream from a connection that broke.
 type leanConn struct {
-	net  net.Conn
-	out  netwrite.Writer
-	head []byte // the response's head, until it is sent
+	net      net.Conn
+	out      netwrite.Writer
+	head     []byte // the response's head, until it is sent
+	vanished tcp.Vanished
 }
 
-// takeOver hijacks the connection behind w. It returns nil if that cannot be
-// done; then nothing has happened to w.
-func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
+// hijack hijacks the connection behind w. It returns nil, and w is unchanged, if
+// that is not possible.
+func hijack(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	c, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil
@@ -35,31 +37,32 @@ func takeOver(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	h.Set("Connection", "close")
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	for _, name := range [...]string{"Content-Encoding", "Upgrade", "Keep-Alive"} {
-		h.Del(name) // of middleware that would encode the body, and others that do not hold here
+		h.Del(name) // middleware neither encodes the body nor reuses the connection
 	}
 	h.Write(&head)
 	head.WriteString("\r\n")
-	buf.Writer.Reset(nil) // let go of net/http's buffers
+	buf.Writer.Reset(nil) // release net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
+	tcp.Limit(c)
 	return &leanConn{net: c, out: netwrite.Writer{Conn: c, Timeout: timeout}, head: head.Bytes()}
 }
 
-// serve runs the stream. All that stays while it is idle is one small
-// goroutine that waits for the client to go away; it starts afresh because the
-// stack of the handler's own has grown.
+// serve starts the stream and returns. An idle stream keeps one goroutine, which
+// waits for the client to hang up. It is a new one because the stack of the
+// handler's goroutine has grown.
 func (c *leanConn) serve(stream *transport.Stream) {
 	stream.Start(c)
 	go func() {
-		c.untilGone()
+		c.waitUntilGone()
 		c.net.Close()
 		stream.Close()
 	}()
 }
 
-// untilGone reads until the client hangs up. It has nothing to say, so what it
-// sends is thrown away, and more than a little ends the stream.
-func (c *leanConn) untilGone() {
+// waitUntilGone reads until the client hangs up. What the client sends is
+// discarded, and more than 64 KiB end the stream.
+func (c *leanConn) waitUntilGone() {
 	buf := make([]byte, 64) // io.Copy would hold 8 KiB for each idle client
 	for range 1024 {
 		if _, err := c.net.Read(buf); err != nil {
@@ -69,11 +72,11 @@ func (c *leanConn) untilGone() {
 }
 
 func (c *leanConn) Open(cursor string, retry time.Duration) error {
-	return c.first(func(dst []byte) []byte { return appendOpening(dst, cursor, retry) })
+	return c.writeFirst(func(dst []byte) []byte { return appendOpening(dst, cursor, retry) })
 }
 
-// first writes the head and the first chunk, in one write.
-func (c *leanConn) first(frame func([]byte) []byte) error {
+// writeFirst writes the head and the first chunk, in one write.
+func (c *leanConn) writeFirst(frame func([]byte) []byte) error {
 	p := chunk(c.head, frame)
 	c.head = nil
 	return c.write(p)
@@ -109,19 +112,27 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 	return nil
 }
 
+// errVanished means that the client has acknowledged nothing for a heartbeat.
+var errVanished = errors.New("sse: the client has vanished")
+
 func (c *leanConn) Beat(cursor string) error {
-	if cursor == "" {
-		return nil
+	if c.vanished.Check(c.net, c.out.Timeout) {
+		return errVanished
 	}
-	return c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
+	var err error
+	if cursor != "" {
+		err = c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
+	}
+	c.vanished.Mark(c.net)
+	return err
 }
 
-// End also stops reading, upon which serve closes the connection.
+// End also sets a deadline for reading, after which serve closes the connection.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	p := chunk(c.head, func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
 	err := c.write(append(p, lastChunk...))
 	if tcp, ok := c.net.(interface{ CloseWrite() error }); ok {
-		tcp.CloseWrite() // the client reads to the end before it notices
+		tcp.CloseWrite() // the client still reads what was sent
 	}
 	c.net.SetReadDeadline(time.Now().Add(time.Second))
 	return err

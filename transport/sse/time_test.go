@@ -46,7 +46,7 @@ func eventsOf(t *testing.T, conn net.Conn, slow io.Reader) func() string {
 // A link that moves bytes is not cut. Through net/http, where a write cannot
 // go on after its deadline, that takes 64 KiB within WriteTimeout at first, and
 // 4 KiB once the link is known to be slow.
-func TestSlowLink(t *testing.T) {
+func TestSlowLinkIsNotCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		lean        bool
 		first, then int // bytes a second
@@ -77,7 +77,7 @@ func TestSlowLink(t *testing.T) {
 }
 
 // A stream outlives the server's timeouts, which are for requests that end.
-func TestServerTimeouts(t *testing.T) {
+func TestStreamOutlivesServerTimeouts(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		server := memnet.Serve(t, handler(transport.Options{}), func(s *memnet.Server) {
 			s.HTTP.WriteTimeout = 5 * time.Second
@@ -97,7 +97,7 @@ func TestServerTimeouts(t *testing.T) {
 
 // Over HTTP/1.1 the stream comes in chunks, so that a client can tell its end,
 // which also ends the connection, from a connection that broke.
-func TestEndIsToldFromCut(t *testing.T) {
+func TestEndDiffersFromCut(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		for name, c := range map[string]struct {
 			end  func(server *memnet.Server)
@@ -176,7 +176,7 @@ func TestLeanBatchIsOneChunk(t *testing.T) {
 
 // A client of a lean stream that talks has its words thrown away; one that
 // does not stop is cut off.
-func TestLeanClientTalks(t *testing.T) {
+func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
@@ -203,7 +203,7 @@ func TestLeanClientTalks(t *testing.T) {
 
 // A client of a lean stream that is told the end and stays is hung up on in a
 // second, having been left the time to read it.
-func TestLeanEnds(t *testing.T) {
+func TestLeanClosesAfterEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()

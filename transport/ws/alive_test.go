@@ -37,7 +37,7 @@ func (c *raw) answer(until time.Duration) (messages []string, pings int) {
 
 // Traffic stands for the cursor of a heartbeat, and never for its ping: what
 // the kernel accepts for a client that has vanished proves nothing.
-func TestPingsInTraffic(t *testing.T) {
+func TestPingsAreSentDuringTraffic(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 10 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -63,7 +63,7 @@ func TestPingsInTraffic(t *testing.T) {
 }
 
 // Without traffic a ping comes with the cursor.
-func TestHeartbeat(t *testing.T) {
+func TestHeartbeatSendsCursorAndPing(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 10 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -79,7 +79,7 @@ func TestHeartbeat(t *testing.T) {
 }
 
 // A client that does not answer a ping has vanished.
-func TestNoPong(t *testing.T) {
+func TestMissingPongClosesConnection(t *testing.T) {
 	for name, c := range map[string]transport.Options{
 		"defaults":                         {Heartbeat: 25 * time.Second},
 		"more pings than time to answer":   {Heartbeat: 3 * time.Second},
@@ -115,7 +115,7 @@ func TestNoPong(t *testing.T) {
 }
 
 // Bytes that never become a message do not stand for a pong.
-func TestDripWithoutPong(t *testing.T) {
+func TestPartialFrameDoesNotReplacePong(t *testing.T) {
 	bubble(t, options(transport.Options{Heartbeat: 25 * time.Second}), func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
 		began := time.Now()
@@ -145,7 +145,7 @@ func (c lateWriter) Write(p []byte) (int, error) {
 }
 
 // A pong may be quicker than the return of the write that sent the ping.
-func TestQuickPong(t *testing.T) {
+func TestPongBeforeWriteReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Heartbeat: 25 * time.Second})),
@@ -183,7 +183,7 @@ func TestPongBehindSlowMessage(t *testing.T) {
 
 // A link that moves bytes is not cut, however slowly it does: not for writing,
 // not for a ping that waits in line, not for a pong that has to.
-func TestSlowLink(t *testing.T) {
+func TestSlowLinkIsNotCut(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 20 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -220,7 +220,7 @@ func TestSlowLink(t *testing.T) {
 // A client that talks and does not read is cut like any that does not read,
 // also where nothing but pongs is written to it; what it finds when it reads at
 // last is whole frames.
-func TestPingsUnread(t *testing.T) {
+func TestClientThatReadsNoPongsIsSlow(t *testing.T) {
 	for name, publish := range map[string]func(*fixture.Fixture){
 		"with news behind": func(f *fixture.Fixture) { f.Publish("news") },
 		"without":          func(*fixture.Fixture) {},
@@ -255,7 +255,7 @@ func TestPingsUnread(t *testing.T) {
 
 // Nothing comes before the opening, not even the answer to a client that
 // cannot wait to talk.
-func TestOpeningFirst(t *testing.T) {
+func TestOpeningIsFirstFrame(t *testing.T) {
 	for range 100 {
 		bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 			c := connect("")

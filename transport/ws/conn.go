@@ -25,40 +25,40 @@ type conn struct {
 	handler *handler
 	ctx     context.Context    // of OnMessage
 	cancel  context.CancelFunc // nil without OnMessage
-	ended   atomic.Bool        // the stream has; its client is not listened to any more
+	ended   atomic.Bool        // the stream has ended; messages are ignored
 
 	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
 }
 
-// readBuffer is what each connection has to read into: most clients say
-// nothing, and longer messages just take more reads. (Gorilla takes a buffer of
-// more than 256 bytes from who hijacks, and makes a smaller one itself.)
+// readBuffer is the size of each connection's buffer. It is small because most
+// clients send nothing; longer messages take several reads. (Gorilla uses the
+// hijacker's buffer only if it is larger than 256 bytes.)
 const readBuffer = 288
 
-// noBuffers keeps gorilla from holding a write buffer for each connection: it
-// never writes messages here.
+// noBuffers keeps gorilla from allocating a write buffer for each connection. It
+// writes only control frames, which do not use one.
 var noBuffers = &sync.Pool{}
 
 func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
 	upgrader := websocket.Upgrader{
 		WriteBufferPool: noBuffers,
-		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has
+		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has checked it
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
 			transport.WriteError(w, status, err.Error())
 		},
 	}
 	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
-	// Not all of w.Header(): gorilla writes the handshake's own.
+	// Of w.Header() only cookies are sent: gorilla writes the other headers.
 	socket, err := upgrader.Upgrade(hj, forGorilla(r), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
 	if err != nil {
 		return nil, err
 	}
-	// The context of a request ends with its handler; the values stay of use.
+	// The request's context ends when its handler returns; its values are kept.
 	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
-	if h.options.OnMessage != nil { // nobody else looks at it, and it costs half a kilobyte
+	if h.options.OnMessage != nil { // only OnMessage needs it, and it takes half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
-	c.onClosed = c.closedOnce
+	c.onClosed = c.onWriteClosed
 	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
 	socket.SetReadLimit(h.options.ReadLimit)
 	socket.SetPingHandler(c.onPing)
@@ -79,8 +79,9 @@ func (c *conn) start(stream *transport.Stream) {
 	go c.await()
 }
 
-// closedOnce is called when nothing more can be written; it may be called again.
-func (c *conn) closedOnce() {
+// onWriteClosed is called when nothing more can be written. It may be called more
+// than once.
+func (c *conn) onWriteClosed() {
 	if c.cancel != nil {
 		c.cancel()
 	}
@@ -121,7 +122,7 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 			piece++
 		}
 		if err := c.write(b.B, false); err != nil {
-			return err // and setFilter is released by closedOnce
+			return err // and setFilter is released by onWriteClosed
 		}
 		if answered {
 			c.filterAnswered()
@@ -134,23 +135,23 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 // isFilter reports whether a message answers a change of filter.
 func isFilter(m *hub.Message) bool { return m.Event() == nil && m.Type() == hub.TypeFilter }
 
-// Beat pings, also where there is traffic: what the kernel accepts for a
-// client that has vanished proves nothing. The client's answer is due from
-// when the ping has been sent.
+// Beat sends a ping, also if there is traffic: that the kernel accepts bytes does
+// not prove that the client is there. The deadline for the pong starts when the
+// ping has been written.
 func (c *conn) Beat(cursor string) error {
 	var p []byte
 	if cursor != "" {
 		p = appendMessage(p, cursor, "stream.cursor", []byte("{}"))
 	}
-	return c.beat(p)
+	return c.writeBeat(p)
 }
 
-// End says goodbye and closes.
+// End sends the reason and a close frame.
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	return c.write(appendEnd(nil, reason, cursor, retry), true)
 }
 
 func (c *conn) Abort() {
-	c.closedOnce()
+	c.onWriteClosed()
 	c.Conn.Close()
 }

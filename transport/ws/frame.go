@@ -10,7 +10,7 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// encoding is how a message looks on this transport. Frames from a server are
+// encoding is this transport's encoding of a message. Frames from a server are
 // not masked (RFC 6455, section 5.1), so the same bytes serve every client.
 var encoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
 	id := ""
@@ -77,7 +77,7 @@ func appendOpening(dst []byte, cursor string, retry time.Duration) []byte {
 	return appendMessage(dst, cursor, "stream.cursor", mustJSON(map[string]int64{"retry": retry.Milliseconds()}))
 }
 
-// appendEnd appends the goodbye and the close frame that goes with it.
+// appendEnd appends stream.end and the close frame.
 func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration) []byte {
 	dst = appendMessage(dst, cursor, "stream.end", mustJSON(struct {
 		Reason hub.Reason `json:"reason"`

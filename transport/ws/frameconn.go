@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A frameConn is the net.Conn that gorilla is given in place of the client's
@@ -33,10 +34,12 @@ type frameConn struct {
 	idle    sync.Cond
 	out     netwrite.Writer // used by the goroutine that has set writing
 
-	closed bool  // a close frame has been written, or is being written
-	err    error // why writing has failed
-	pinged bool  // a ping has been sent, or is being sent, and no pong has come
-	waited bool  // since the last heartbeat a write waited for the client and then went on
+	closed   bool   // a close frame has been written, or is being written
+	err      error  // why writing has failed
+	pinged   bool   // a ping has been sent, or is being sent, and no pong has come
+	window   uint32 // the client's receive window at the beginning, where it is known
+	extended uint8  // how often in a row the deadline for a pong has been extended
+	waited   bool   // since the last heartbeat a write waited for the client and then went on
 	// watching is set while OnMessage runs and conn.watch looks whether the
 	// connection breaks. Deadlines that concern the client's pong rest then.
 	watching, interrupted bool
@@ -55,6 +58,10 @@ var errFlood = errors.New("ws: too many small fragments")
 func newFrameConn(c net.Conn, timeout time.Duration) *frameConn {
 	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}}
 	f.idle.L = &f.mu
+	tcp.Limit(c)
+	if info, ok := tcp.InfoOf(c); ok {
+		f.window = info.Window
+	}
 	return f
 }
 
@@ -130,11 +137,11 @@ func (f *frameConn) state() (closed bool, err error) {
 	return f.closed, f.err
 }
 
-// beat writes frames, if there are any, and a ping after them. It leaves the
+// writeBeat writes frames, if there are any, and a ping after them. It leaves the
 // ping out if the client has kept a write waiting since the last beat and then
 // let it go on: a client that reads is there, and on so slow a link the pong
 // could take longer than it may.
-func (f *frameConn) beat(frames []byte) error {
+func (f *frameConn) writeBeat(frames []byte) error {
 	f.mu.Lock()
 	waited, again := f.waited, f.pinged
 	f.waited = false
@@ -182,7 +189,7 @@ func (f *frameConn) resetReadDeadline() {
 func (f *frameConn) ponged() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.pinged = false
+	f.pinged, f.extended = false, 0
 	if !f.closed {
 		f.resetReadDeadline()
 	}
@@ -192,6 +199,27 @@ func (f *frameConn) ponged() {
 func (f *frameConn) pongMissing() bool {
 	closed, err := f.state()
 	return !closed && err == nil && errors.Is(f.readErr, os.ErrDeadlineExceeded)
+}
+
+// extendPongDeadline gives a client more time for its pong, if the kernel tells
+// that the client is there and has not read yet what was written before the
+// ping: some of it is not acknowledged, or the client's receive window is
+// smaller than it was.
+func (f *frameConn) extendPongDeadline() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.pinged || f.closed || f.err != nil || f.interrupted {
+		return false
+	}
+	info, known := tcp.InfoOf(f.Conn)
+	if !known || !info.Answers(f.timeout) || info.Outstanding == 0 && info.Window >= f.window/2 {
+		return false
+	}
+	if f.extended++; f.extended >= netwrite.ClosedWindow {
+		return false
+	}
+	f.resetReadDeadline()
+	return true
 }
 
 // Read reads what the client sends, for gorilla and for conn.watch. It counts
@@ -205,6 +233,9 @@ func (f *frameConn) Read(p []byte) (int, error) {
 		return 0, errFlood
 	}
 	n, err := f.Conn.Read(p)
+	for n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && f.extendPongDeadline() {
+		n, err = f.Conn.Read(p)
+	}
 	for range f.frames.scan(p[:n]) {
 		f.flooded = f.flooded || !f.limiter.allow(time.Now())
 	}

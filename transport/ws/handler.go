@@ -1,6 +1,6 @@
-// Package ws serves a hub's streams over WebSocket (RFC 6455), for clients
-// that also want to talk: they can change their filter while they listen, and
-// send messages to the application.
+// Package ws serves a hub's streams over WebSocket (RFC 6455). Unlike with
+// Server-Sent Events, clients can change their filter on an open stream and send
+// messages to the application.
 //
 //	http.Handle("GET /ws", ws.NewHandler(hub, authenticate, nil))
 //
@@ -10,17 +10,18 @@
 // with an event's id, type and payload. Beside the application's events there
 // are stream.cursor (the opening one, with {"retry":3000}, and heartbeats, with
 // {}), stream.gap, stream.filter (answers a change of filter), stream.error
-// (answers a message that was wrong; it has no id) and stream.end (the reason,
-// and after how many milliseconds to come back). A client keeps the last id it
-// has seen, whatever message it came with, and resumes with it.
+// (answers a message that was wrong) and stream.end (the reason, and how many
+// milliseconds to wait before reconnecting). Ephemeral events and stream.error
+// have no id. A client keeps the last id that it has read, whatever message it
+// came with, and resumes with it.
 //
 // # What a client sends
 //
 // last_event_id, categories and topics in the query of the first request are as
-// on SSE. {"categories":["chat"]} changes the filter, and {"topics":["a","b"]}
-// the topics that the stream follows, to these and no others; both may stand in
-// one message. All else goes to Options.OnMessage. A member "ref" of a message that is an object comes back
-// in the stream.error that answers it.
+// on SSE. {"categories":["chat"]} changes the filter. {"topics":["a","b"]}
+// replaces the topics that the stream follows. Both can be in one message.
+// Everything else is passed to Options.OnMessage. A member "ref" of a message that
+// is an object comes back in the stream.error that answers it.
 //
 // # Close codes
 //
@@ -51,12 +52,12 @@ import (
 type Options struct {
 	// Common are the options that all transports share.
 	Common transport.Options
-	// OnMessage receives what clients send, other than changes of filter. It is
-	// called in the connection's own reading goroutine, one message after the
-	// other, and holds up nobody else. The text of an error that it returns is
-	// sent to the client as stream.error, and the connection stays. The data
-	// is the message as it came, up to ReadLimit bytes, not checked in any
-	// way but that it is UTF-8; it may be kept. The context has the values of
+	// OnMessage receives what clients send, except changes of filter. Messages
+	// of one connection are passed to it one after the other; connections do
+	// not wait for each other. The text of an error that it returns is sent to
+	// the client as stream.error, and the connection stays open. The data is
+	// the message as it came: at most ReadLimit bytes of valid UTF-8, not
+	// checked otherwise. It may be kept. The context has the values of
 	// the request and ends when the stream or the connection does. No message
 	// is passed on once the stream has ended, for instance by RevokeUser.
 	// Default: every message is answered with an error.
@@ -77,8 +78,8 @@ type handler struct {
 	options  Options
 }
 
-// NewHandler returns a handler that serves h's streams to those whom auth
-// knows. It panics if one of them is nil; nil options mean the defaults.
+// NewHandler returns a handler that serves h's streams to the users that auth
+// names. It panics if h or auth is nil. Nil options mean the defaults.
 //
 // A request that does not ask for a WebSocket gets 426, and a handshake that is
 // malformed or comes over HTTP/2 gets 400. One that cannot be served now (too

@@ -76,7 +76,7 @@ func TestHandshake(t *testing.T) {
 
 // The example of RFC 6455, section 1.3; and a cookie that middleware sets goes
 // along, while other headers of a response mean nothing here.
-func TestHandshakeAnswer(t *testing.T) {
+func TestHandshakeResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		inner := ws.NewHandler(f.Hub, f.Auth, nil)
@@ -113,7 +113,7 @@ func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // A connection that cannot be taken over is an error that says so, and leaves
 // nothing subscribed.
-func TestCannotUpgrade(t *testing.T) {
+func TestUpgradeFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		inner := ws.NewHandler(f.Hub, f.Auth, options(transport.Options{Logger: f.Logger()}))
@@ -218,7 +218,7 @@ func TestUnavailableIsRefusedBeforeUpgrade(t *testing.T) {
 	})
 }
 
-func TestNewHandlerPanics(t *testing.T) {
+func TestNewHandlerPanicsOnBadOptions(t *testing.T) {
 	f := fixture.New(t, nil)
 	for name, newHandler := range map[string]func(){
 		"no hub":              func() { ws.NewHandler(nil, f.Auth, nil) },

@@ -16,7 +16,7 @@ import (
 
 // A message that is wrong is answered, with what would be right, and the
 // connection stays.
-func TestWrongMessages(t *testing.T) {
+func TestWrongMessageIsAnswered(t *testing.T) {
 	const only = `only {\"categories\":[\"...\"]} and {\"topics\":[\"...\"]} are understood here`
 	const valid = `valid categories are: notes, alerts`
 	for message, want := range map[string]string{
@@ -48,7 +48,7 @@ func TestWrongMessages(t *testing.T) {
 	}
 }
 
-func TestChangeOfFilter(t *testing.T) {
+func TestClientChangesFilter(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("?categories=alerts")
 		c.want(opening)
@@ -64,7 +64,7 @@ func TestChangeOfFilter(t *testing.T) {
 }
 
 // A message may come in pieces, with control frames in between.
-func TestFragments(t *testing.T) {
+func TestFragmentedMessageIsJoined(t *testing.T) {
 	echo := func(_ context.Context, c *ws.Client, data []byte) error { return c.Send("echo", string(data)) }
 	bubble(t, &ws.Options{OnMessage: echo}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -156,7 +156,7 @@ func TestFilterOfStalledClient(t *testing.T) {
 }
 
 // What breaks the protocol, or a limit, is told by a close frame.
-func TestBreaches(t *testing.T) {
+func TestProtocolViolationClosesWithCode(t *testing.T) {
 	const protocolError = 1002
 	many := func(n int, f []byte) (frames [][]byte) {
 		for range n {
@@ -220,7 +220,7 @@ func TestBreaches(t *testing.T) {
 
 // A client may say anything once it has been told to go, and is told nothing
 // more.
-func TestNothingFollowsClose(t *testing.T) {
+func TestNothingIsSentAfterClose(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
 		c.want(opening)
@@ -234,7 +234,7 @@ func TestNothingFollowsClose(t *testing.T) {
 }
 
 // The server answers a client's close with the same code, and closes.
-func TestClientCloses(t *testing.T) {
+func TestClientCloseIsAnswered(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame  []byte
 		answer string
@@ -268,7 +268,7 @@ func TestClientCloses(t *testing.T) {
 
 // A client that is told to go and does not answer is read on for a second, so
 // that what it had under way does not destroy what it has yet to read.
-func TestCloseWithoutAnswer(t *testing.T) {
+func TestCloseGraceWithoutAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(f *fixture.Fixture, c *raw)
 		code int
@@ -333,7 +333,7 @@ func chatter(c *raw) {
 }
 
 // The limit is over time: who keeps to it may go on for ever.
-func TestRateLimit(t *testing.T) {
+func TestMessageRateLimit(t *testing.T) {
 	silent := func(context.Context, *ws.Client, []byte) error { return nil }
 	o := &ws.Options{MessageBurst: 3, MessagesPerSecond: 2, OnMessage: silent}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {

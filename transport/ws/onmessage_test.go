@@ -42,7 +42,7 @@ func TestOnMessage(t *testing.T) {
 }
 
 // An error is the client's to read, and the connection stays.
-func TestOnMessageError(t *testing.T) {
+func TestOnMessageErrorIsSentToClient(t *testing.T) {
 	refuse := func(context.Context, *ws.Client, []byte) error { return errors.New("not \"now\", \xff\r\n") }
 	bubble(t, &ws.Options{OnMessage: refuse}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -55,7 +55,7 @@ func TestOnMessageError(t *testing.T) {
 }
 
 // What is not to be sent is an error for the application, and nothing is sent.
-func TestClientSendRefuses(t *testing.T) {
+func TestClientSendRefusesBadName(t *testing.T) {
 	bad := map[string]any{"Bad": 1, "": 1, "a..b": 1, `a","data":1}`: 1, "a\n": 1, "ok": func() {},
 		"stream.end": 1, "stream": 1} // the hub's own, which a client relies on
 	try := func(_ context.Context, c *ws.Client, _ []byte) error {
@@ -116,7 +116,7 @@ func TestOnMessageContext(t *testing.T) {
 
 // The context ends with the connection and with the stream, also while OnMessage
 // runs and whatever else hangs.
-func TestOnMessageContextEndsMeanwhile(t *testing.T) {
+func TestOnMessageContextEndsDuringCall(t *testing.T) {
 	stall := func(f *fixture.Fixture) {
 		for range 10 {
 			f.Publish(strings.Repeat("x", 10_000))
@@ -168,7 +168,7 @@ func TestOnMessageContextEndsMeanwhile(t *testing.T) {
 
 // What the client sends while OnMessage runs waits for its turn, and nothing of
 // it is lost to the watch over the connection.
-func TestMessagesBehindSlowOnMessage(t *testing.T) {
+func TestMessagesWaitForSlowOnMessage(t *testing.T) {
 	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
 		time.Sleep(time.Minute)
 		return c.Send("done", string(data[:1]))
@@ -197,7 +197,7 @@ func TestMessagesBehindSlowOnMessage(t *testing.T) {
 
 // Once a session is revoked, the application hears nothing of it any more, also
 // if the stream's writer hangs.
-func TestRevokedIsNotHeard(t *testing.T) {
+func TestOnMessageNotCalledAfterRevocation(t *testing.T) {
 	var heard atomic.Int64
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { heard.Add(1); return nil }}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -222,7 +222,7 @@ func TestRevokedIsNotHeard(t *testing.T) {
 }
 
 // A panic of the application costs the connection that it came from, no more.
-func TestMessagePanics(t *testing.T) {
+func TestOnMessagePanicClosesConnection(t *testing.T) {
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { panic("a bug") }}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c, other := connect(""), connect("")

@@ -14,23 +14,22 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// await waits until the client sends something, and leaves it to another
-// goroutine to read it. So an idle connection has only the small stack that
-// waiting takes. (Reading takes one of 4 KiB, half of what an idle connection
-// costs.)
+// await waits until the client sends something, and then starts a goroutine to
+// read it. So an idle connection has a small stack. (Reading needs one of 4 KiB,
+// half of what an idle connection takes.)
 func (c *conn) await() {
 	c.in.Peek(1) // if it fails, the next read does
 	go c.read()
 }
 
-// read reads what there is, and goes back to waiting. When the connection is
-// over, it releases everything.
+// read reads what has come and goes back to waiting. When the connection has
+// ended, it releases everything.
 func (c *conn) read() {
 	if c.messages() {
 		go c.await()
 		return
 	}
-	c.closedOnce()
+	c.onWriteClosed()
 	c.Conn.Close()
 	c.stream.Close()
 }
@@ -64,8 +63,8 @@ func (c *conn) messages() bool {
 	}
 }
 
-// recover does for OnMessage what net/http does for handlers: a panic ends the
-// connection that it came from, and not the process.
+// recover recovers from a panic in OnMessage, as net/http does for handlers: only
+// this connection ends.
 func (c *conn) recover() {
 	if r := recover(); r != nil {
 		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage", "panic", r, "stack", string(debug.Stack()))
@@ -80,7 +79,7 @@ func (c *conn) recover() {
 func (c *conn) readEnded(err error) {
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit):
-		c.abuse(websocket.CloseMessageTooBig, "") // gorilla leaves it out for sizes that no one could mean
+		c.abuse(websocket.CloseMessageTooBig, "") // gorilla sends no close frame for absurd sizes
 	case errors.Is(err, errFlood):
 		c.abuse(websocket.ClosePolicyViolation, "too many messages") // fragments count as such
 	case c.pongMissing():
@@ -119,7 +118,7 @@ func (c *conn) receive(r io.Reader) error {
 // handle does what a client asks for. An error is for the client.
 func (c *conn) handle(data []byte) error {
 	if c.ended.Load() {
-		return nil // the application must not hear a session that was revoked
+		return nil // the session may have been revoked
 	}
 	var request struct {
 		Categories *[]string `json:"categories"`
@@ -143,14 +142,14 @@ func (c *conn) reply(message []byte, problem error) {
 	var request struct {
 		Ref json.RawMessage `json:"ref"`
 	}
-	const longestRef = 256 // it is the client's, and comes back as it is
+	const longestRef = 256 // it is sent back as it came
 	if json.Unmarshal(message, &request) == nil && len(request.Ref) <= longestRef && utf8.Valid(request.Ref) {
 		answer.Ref = request.Ref
 	}
 	c.Write(appendMessage(nil, "", "stream.error", mustJSON(answer))) // if it fails, the next read does
 }
 
-// abuse ends the stream of a client that breaks the rules, and tells it how.
+// abuse ends the stream of a client that breaks the protocol or exceeds a limit.
 func (c *conn) abuse(code int, text string) {
 	c.write(appendClose(nil, code, text), true)
 	c.stream.End(hub.ReasonAbusive)

@@ -23,7 +23,7 @@ const timeout = 10 * time.Second
 var large = bytes.Repeat([]byte("0123456789abcdef"), 20<<10) // 320 KiB
 
 // What has stopped moving is given up, in time.
-func TestStalled(t *testing.T) {
+func TestWriteFailsWhenStalled(t *testing.T) {
 	for name, accepted := range map[string]int{"from the start": memnet.Capacity, "in the middle": 0} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestStalled(t *testing.T) {
 
 // A link is not cut for being slow, only for standing still. These take the
 // whole for some minutes, and pause for up to just under the timeout.
-func TestSlow(t *testing.T) {
+func TestWriteContinuesOnSlowLink(t *testing.T) {
 	for name, link := range map[string]struct {
 		pause time.Duration
 		bytes int
@@ -78,7 +78,7 @@ func TestSlow(t *testing.T) {
 
 // TLS cannot go on after a deadline has passed within a record, so there a
 // link must move one in time.
-func TestSlowTLS(t *testing.T) {
+func TestWriteContinuesOnSlowTLSLink(t *testing.T) {
 	config := selfSigned(t)
 	synctest.Test(t, func(t *testing.T) {
 		client, server := memnet.Pipe()
@@ -116,8 +116,8 @@ func selfSigned(t *testing.T) *tls.Config {
 }
 
 // Buffers start empty, and a huge one is not kept.
-func TestBuffer(t *testing.T) {
-	for _, size := range []int{1, chunk, 100 * chunk} {
+func TestLargeBufferIsNotKept(t *testing.T) {
+	for _, size := range []int{1, maxWrite, 100 * maxWrite} {
 		b := Get()
 		if len(b.B) != 0 {
 			t.Fatal("a used buffer")
