@@ -1,6 +1,7 @@
 # What to do here. `make` alone says what there is.
 
 ADDR      = localhost:8080
+FRONT     = 127.0.0.1:8080
 BENCH     = .
 COUNT     = 1
 FUZZTIME  = 10m
@@ -46,6 +47,7 @@ endef
 
 help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
+	@echo 'make cluster   the chat on two processes, at http://$(FRONT)'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
@@ -57,6 +59,12 @@ help:
 
 run:
 	go run ./examples/chat -addr $(ADDR)
+
+# Built and not "go run", which would not wait for it at Ctrl-C.
+cluster:
+	@mkdir -p out
+	cd examples/cluster && go build -o ../../out/cluster .
+	out/cluster -front $(FRONT) $(ARGS)
 
 test:
 	go test $(RACE) -shuffle=on -timeout 5m ./...
@@ -126,4 +134,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e soak bench peers capacity
+.PHONY: help run cluster test test-backplanes lint e2e soak bench peers capacity
