@@ -1,6 +1,7 @@
 # What to do here. `make` alone says what there is.
 
 ADDR      = localhost:8080
+FRONT     = 127.0.0.1:8080
 BENCH     = .
 COUNT     = 1
 FUZZTIME  = 10m
@@ -49,6 +50,7 @@ endef
 
 help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
+	@echo 'make cluster   the chat on two processes, at http://$(FRONT)'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
@@ -65,9 +67,15 @@ help:
 run:
 	go run ./examples/chat -addr $(ADDR)
 
+# Built and not "go run", which would not wait for it at Ctrl-C.
+cluster:
+	@mkdir -p out
+	cd examples/cluster && go build -o ../../out/cluster .
+	out/cluster -front $(FRONT) $(ARGS)
+
 test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/node_modules)
-	go test $(RACE) -shuffle=on -timeout 10m ./...
-	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
+	go test $(RACE) -shuffle=on -timeout 20m ./...
+	cd bench/load && go test $(RACE) -shuffle=on -timeout 20m ./...
 	@$(MISSING)
 
 # The modules below backplane/. Their tests start the servers that they need.
@@ -79,7 +87,7 @@ test-backplanes:
 	@export PATH="$$PATH$(addprefix :,$(POSTGRES))"; failed=; missing=; \
 	for module in $(BACKPLANES); do \
 		echo "test $$module"; cd $(CURDIR)/$$module; \
-		go test $(RACE) -shuffle=on -timeout 10m ./... || failed=1; \
+		go test $(RACE) -shuffle=on -timeout 20m ./... || failed=1; \
 		case $$module in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) continue;; esac; \
 		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
 	done; \
@@ -149,4 +157,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e js conformance schema wild soak bench peers capacity
+.PHONY: help run cluster test test-backplanes lint e2e js conformance schema wild soak bench peers capacity

@@ -88,7 +88,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 			return nil, ReasonUnavailable
 		}
 	}
-	if err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {
+	if err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {
 		return nil, err
 	}
 	// From here on a revocation finds s; one that came before is on record.
@@ -114,7 +114,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 // admit registers s and sets where it starts. No event that is published from
 // here on passes it by.
-func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics []string) error {
+func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, fromOldest bool, topics []string) error {
 	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
@@ -141,6 +141,9 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 	h.mu.Unlock()
 
 	at := h.resolve(after, &s.reader, s.session.Topics, head)
+	if fromOldest && after.kind == 0 {
+		at = start{retained: true}
+	}
 	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
 		// The id may be of something that this process has yet to apply.
 		s.mu.Unlock() // applying it may need s

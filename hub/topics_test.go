@@ -316,3 +316,22 @@ func TestJoinWhileSubscribing(t *testing.T) {
 		s.Close()
 	}
 }
+
+func TestFromOldest(t *testing.T) {
+	h := New(&kinds, &Options{UserEvents: 2})
+	for i := range 3 {
+		publishTo(t, h, fmt.Sprint(i), Topic("doc:1"), User(alice))
+	}
+	r := Request{
+		Session: Session{User: bob, Allowed: Everything(), Topics: []string{"doc:1"}},
+		Filter:  Everything(), Topics: []string{"doc:1"}, FromOldest: true,
+	}
+	s := must(h.Subscribe(r))
+	defer s.Close()
+	expect(t, taken(t, s), "1", "2")
+	r.After = h.Cursor()
+	publishTo(t, h, "3", Topic("doc:1"))
+	resumed := must(h.Subscribe(r))
+	defer resumed.Close()
+	expect(t, taken(t, resumed), "3")
+}

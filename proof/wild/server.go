@@ -80,8 +80,8 @@ func (s *server) start() error {
 		},
 	})
 	common := transport.Options{Heartbeat: heartbeat, Retry: retry, Logger: quiet}
-	plain := sse.NewHandler(h, whose, &sse.Options{Options: common})
-	lean := sse.NewHandler(h, whose, &sse.Options{Options: common, Lean: true})
+	plain := sse.NewHandler(h, whose, &sse.Options{Common: common})
+	lean := sse.NewHandler(h, whose, &sse.Options{Common: common, Lean: true})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("lean") {
@@ -90,7 +90,7 @@ func (s *server) start() error {
 			plain.ServeHTTP(w, r)
 		}
 	})
-	mux.Handle("/ws", ws.NewHandler(h, whose, &ws.Options{Options: common}))
+	mux.Handle("/ws", ws.NewHandler(h, whose, &ws.Options{Common: common}))
 	mux.Handle("/events/page/", http.StripPrefix("/events/page", s.pages))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,10 @@
-package main
+package chat
 
-import "github.com/crier-go/crier/event"
+import (
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+)
 
 // Everything that can happen in the chat. A type's name, category, payload and
 // meaning stand here and nowhere else.
@@ -16,6 +20,10 @@ var (
 		"Somebody has opened their first stream.")
 	userLeft = event.Define[presenceChange](&registry, "presence", "presence.user.left",
 		"Somebody has closed their last stream, and has not come back at once.")
+	userEntered = event.Define[presenceChange](&registry, "presence", "presence.user.entered",
+		"Somebody has entered a name. Only processes receive it.")
+	processReported = event.Define[processReport](&registry, "presence", "presence.process.reported",
+		"Who has a stream at one of several processes. Only processes receive it.", event.Ephemeral())
 	typingStarted = event.Define[typing](&registry, "typing", "typing.user.started",
 		"Somebody is typing.", event.Ephemeral())
 )
@@ -33,6 +41,11 @@ type direct struct {
 
 type presenceChange struct {
 	User person `json:"user"`
+}
+
+type processReport struct {
+	Process uuid.UUID `json:"process"`
+	Online  []person  `json:"online"`
 }
 
 type typing struct {

@@ -1,4 +1,4 @@
-package main
+package chat
 
 import (
 	"bytes"
@@ -28,8 +28,16 @@ func newChat(t *testing.T) chat {
 
 func newChatWithKey(t *testing.T, key []byte) chat {
 	t.Helper()
-	s := newServer(key, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	t.Cleanup(s.presence.close)
+	return openChat(t, key, nil)
+}
+
+func openChat(t *testing.T, key []byte, backplane hub.Backplane) chat {
+	t.Helper()
+	s, err := openServer(t.Context(), key, backplane, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
 	return chat{t, s, s.handler()}
 }
 

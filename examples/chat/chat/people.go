@@ -1,4 +1,4 @@
-package main
+package chat
 
 import (
 	"net/http"
@@ -67,9 +67,9 @@ func folded(name string) string {
 	}, name)
 }
 
-// people remembers who has been here since the program started: those who
-// logged in, and those who came back with a cookie. A real application has its
-// users in a database.
+// people remembers who has been here: those who logged in, and those who came
+// back with a cookie, here or at another process. The journal fills it. A real
+// application has its users in a database.
 type people struct {
 	mu   sync.RWMutex
 	byID map[uuid.UUID]person

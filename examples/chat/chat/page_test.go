@@ -1,4 +1,4 @@
-package main
+package chat
 
 import (
 	"bufio"
@@ -14,6 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/crier-go/crier/examples/chat/page"
+	"github.com/crier-go/crier/examples/chat/static"
 )
 
 var stateScript = regexp.MustCompile(`(?s)<script id="state" type="application/json">(.*?)</script>`)
@@ -53,11 +56,11 @@ func TestPageAssets(t *testing.T) {
 	c := newChat(t)
 	reference := regexp.MustCompile(`(?:src|href)="([^"]*)"|from '([^']*)'`)
 	inline := regexp.MustCompile(`\s(style|on[a-z]+)="`)
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+	check := func(files fs.FS, name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		b, err := files.ReadFile(name)
+		b, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
 		}
@@ -78,11 +81,13 @@ func TestPageAssets(t *testing.T) {
 			}
 		}
 		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for _, path := range []string{"/static/", "/static/../main.go", "/static/none.js", "/page/chat.html", "/none"} {
+	for _, files := range []fs.FS{page.Files, static.Files} {
+		if err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error { return check(files, name, d, err) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"/static/", "/static/../main.go", "/static/none.js", "/static/static.go", "/page/chat.html", "/none"} {
 		if resp := c.do("GET", path, ""); resp.StatusCode == http.StatusOK {
 			t.Errorf("%s is served", path)
 		}
@@ -108,7 +113,11 @@ func TestRun(t *testing.T) {
 	out.ready = make(chan string, 8)
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- run(ctx, "127.0.0.1:0", filepath.Join(t.TempDir(), "key"), slog.New(slog.NewJSONHandler(&out, nil)))
+		stopped <- Run(ctx, Options{
+			Addr:    "127.0.0.1:0",
+			KeyFile: filepath.Join(t.TempDir(), "key"),
+			Logger:  slog.New(slog.NewJSONHandler(&out, nil)),
+		})
 	}()
 	var line struct{ URL string }
 	if err := json.Unmarshal([]byte(<-out.ready), &line); err != nil || !strings.HasPrefix(line.URL, "http://127.0.0.1:") {

@@ -1,6 +1,7 @@
-package main
+package chat
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -79,7 +80,38 @@ func (s *server) session(r *http.Request) (session, person, error) {
 	if err != nil {
 		return session{}, person{}, err
 	}
-	return v, s.people.recall(p), nil
+	return v, s.recall(p), nil
+}
+
+// enter tells every process of somebody who enters.
+func (s *server) enter(ctx context.Context, p person) error {
+	e, err := userEntered.New(p.ID, presenceChange{User: p})
+	if err != nil {
+		return err
+	}
+	return s.hub.PublishTo(ctx, e, hub.Topic(journalTopic))
+}
+
+// enterTime is how long a request may wait for the backplane only because
+// somebody is not known yet.
+const enterTime = 2 * time.Second
+
+// recall returns the person as known here. Somebody with a cookie who is not
+// known enters again: the cookie is older than what the hub retains.
+func (s *server) recall(p person) person {
+	if known, ok := s.people.lookup(p.ID); ok {
+		return known
+	}
+	s.journal.catchUp()
+	if known, ok := s.people.lookup(p.ID); ok {
+		return known
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), enterTime)
+	defer cancel()
+	if err := s.enter(ctx, p); err != nil && !errors.Is(err, hub.ErrClosed) {
+		s.log.Warn("other processes do not know somebody who is here", "error", err)
+	}
+	return s.people.recall(p)
 }
 
 // authenticate tells the transports whose stream a request opens.
@@ -125,7 +157,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	if v, before, err := s.session(r); err == nil && before.ID != p.ID {
 		s.revoke(r, before.ID, v.ID) // this browser's tabs belong to somebody else from now on
 	}
-	s.people.enter(p)
+	if err := s.enter(r.Context(), p); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	expires := time.Now().Add(sessionTime)
 	cookie, err := s.signer.sign(session{ID: uuid.NewString(), Name: p.Name, Expires: expires.Unix()})
 	if err != nil {

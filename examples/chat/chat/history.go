@@ -1,8 +1,9 @@
-package main
+package chat
 
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,20 +27,16 @@ func between(a, b uuid.UUID) conversation {
 }
 
 // A history keeps the last messages of every conversation, for pages that are
-// loaded. A real application has a database here. (The hub's own retention is
-// not for this: it is bounded by what a reconnecting client needs.)
+// loaded. The journal fills it. (A page could not read the hub's own retention,
+// which is one bound for all conversations, and is there for clients that
+// reconnect.)
 type history struct {
 	mu       sync.Mutex
 	messages map[conversation][]*event.Event
 }
 
-// add keeps a message and then publishes it. In this order, a page that takes
-// the hub's cursor before it reads the history can miss nothing: what the
-// history does not have yet is published behind the cursor. It may see a
-// message twice, and recognises it by its id.
-//
-// Both happen under one lock, so that history and streams have the same order.
-func (h *history) add(c conversation, e *event.Event, publish func() error) error {
+// add keeps a message.
+func (h *history) add(c conversation, e *event.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.messages == nil {
@@ -50,16 +47,27 @@ func (h *history) add(c conversation, e *event.Event, publish func() error) erro
 		kept = slices.Delete(kept, 0, len(kept)-keptMessages)
 	}
 	h.messages[c] = kept
-	return publish()
+}
+
+// clear forgets everything.
+func (h *history) clear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.messages = nil
 }
 
 // of returns what a user may read: the lobby, and their own conversations.
-func (h *history) of(user uuid.UUID) []*event.Event {
+func (h *history) of(user uuid.UUID) (all []*event.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := slices.Clone(h.messages[lobby])
+	// A process that starts now would not know what is older.
+	oldest := time.Now().Add(-Retention)
 	for c, messages := range h.messages {
-		if c != lobby && (c[0] == user || c[1] == user) {
+		messages = slices.DeleteFunc(messages, func(e *event.Event) bool { return e.Time().Before(oldest) })
+		if h.messages[c] = messages; len(messages) == 0 {
+			delete(h.messages, c)
+		}
+		if c == lobby || c[0] == user || c[1] == user {
 			all = append(all, messages...)
 		}
 	}

@@ -1,8 +1,10 @@
-package main
+package chat
 
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,17 +18,20 @@ import (
 const grace = 2 * time.Second
 
 // A presence knows who is online: whoever has a stream open, in any number of
-// tabs. The hub's observer tells it of streams that begin and end.
+// tabs, here or at another process. The hub's observer tells it of streams here
+// that begin and end; reports tell it of those elsewhere.
 type presence struct {
 	grace time.Duration
 	// announce tells everyone that somebody came (true) or left. It is called
-	// under mu: what is announced must have the order in which it happened, and
-	// publishing never waits.
+	// under mu: what is announced must have the order in which it happened. It
+	// must not wait.
 	announce func(user uuid.UUID, here bool)
 
-	mu     sync.Mutex
-	here   map[uuid.UUID]*visit
-	closed bool
+	mu        sync.Mutex
+	here      map[uuid.UUID]*visit
+	elsewhere map[uuid.UUID]*report // by process
+	changed   bool                  // here is not what was reported last
+	closed    bool
 }
 
 type visit struct {
@@ -35,7 +40,7 @@ type visit struct {
 }
 
 func newPresence(grace time.Duration, announce func(uuid.UUID, bool)) *presence {
-	return &presence{grace: grace, announce: announce, here: map[uuid.UUID]*visit{}}
+	return &presence{grace: grace, announce: announce, here: map[uuid.UUID]*visit{}, elsewhere: map[uuid.UUID]*report{}}
 }
 
 // began notes that a stream of a user has opened.
@@ -46,7 +51,10 @@ func (p *presence) began(user uuid.UUID) {
 	if v == nil {
 		v = &visit{}
 		p.here[user] = v
-		p.announce(user, true)
+		p.changed = true
+		if !p.isElsewhere(user) {
+			p.announce(user, true)
+		}
 	}
 	v.streams++
 	if v.leaving != nil {
@@ -72,7 +80,10 @@ func (p *presence) ended(user uuid.UUID) {
 			return
 		}
 		delete(p.here, user)
-		p.announce(user, false)
+		p.changed = true
+		if !p.isElsewhere(user) {
+			p.announce(user, false)
+		}
 	})
 	v.leaving = t
 }
@@ -81,11 +92,11 @@ func (p *presence) ended(user uuid.UUID) {
 func (p *presence) online() []uuid.UUID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	users := make([]uuid.UUID, 0, len(p.here))
+	users := p.elsewhereLocked()
 	for user := range p.here {
-		users = append(users, user)
+		users[user] = struct{}{}
 	}
-	return users
+	return slices.Collect(maps.Keys(users))
 }
 
 // close stops the timers. Nothing is announced any more.
@@ -100,8 +111,10 @@ func (p *presence) close() {
 	}
 }
 
-// announce broadcasts that somebody came or left.
-func (s *server) announce(user uuid.UUID, here bool) {
+// announce broadcasts that somebody came or left. In memory, that never waits.
+func (s *server) announce(user uuid.UUID, here bool) { s.announceNow(context.Background(), user, here) }
+
+func (s *server) announceNow(ctx context.Context, user uuid.UUID, here bool) {
 	who, ok := s.people.lookup(user)
 	if !ok {
 		return // impossible: whoever has a stream has been authenticated
@@ -112,7 +125,7 @@ func (s *server) announce(user uuid.UUID, here bool) {
 	}
 	e, err := kind.New(user, presenceChange{User: who})
 	if err == nil {
-		err = s.hub.Broadcast(context.Background(), e)
+		err = s.hub.Broadcast(ctx, e)
 	}
 	if err != nil && !errors.Is(err, hub.ErrClosed) { // closed: nobody is left to hear it
 		s.log.Error("presence is not announced", "error", err)

@@ -1,8 +1,7 @@
-package main
+package chat
 
 import (
 	"bytes"
-	"embed"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -11,12 +10,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event"
+	"github.com/crier-go/crier/examples/chat/page"
+	"github.com/crier-go/crier/examples/chat/static"
 )
 
-//go:embed page static
-var files embed.FS
-
-var pages = template.Must(template.ParseFS(files, "page/*.html"))
+var pages = template.Must(template.ParseFS(page.Files, "*.html"))
 
 // contentSecurityPolicy lets the page load its own files, talk to its own
 // server, and nothing else: no inline script or style, no other site.
@@ -37,7 +35,7 @@ func withHeaders(next http.Handler) http.Handler {
 // static answers GET /static/{file}.
 func (s *server) static(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache") // another build may have other files of the same name
-	http.ServeFileFS(w, r, files, "static/"+r.PathValue("file"))
+	http.ServeFileFS(w, r, static.Files, r.PathValue("file"))
 }
 
 // A state is what a page shows before anything happens, and where its stream
@@ -63,6 +61,7 @@ type message struct {
 // on the stream, perhaps a second time, but never not at all.
 func (s *server) stateFor(p person) state {
 	st := state{Me: p, Cursor: s.hub.Cursor(), Now: time.Now().UnixMilli(), Messages: []message{}, Online: []person{}}
+	s.journal.catchUp()
 	for _, e := range s.history.of(p.ID) {
 		st.Messages = append(st.Messages, message{e.ID(), e.Type(), e.Data()})
 	}

@@ -1,6 +1,7 @@
-package main
+package chat
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,21 +19,58 @@ type server struct {
 	signer   signer
 	people   people
 	history  history
+	journal  journal
 	presence *presence
+	cluster  *cluster // nil if this process is the only one
 	log      *slog.Logger
 }
 
-func newServer(key []byte, log *slog.Logger) *server {
+// openServer returns a server. Close it, and shut its hub down.
+func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *slog.Logger) (*server, error) {
 	s := &server{signer: signer{key}, log: log}
 	s.presence = newPresence(grace, s.announce)
-	s.hub = hub.New(&registry, &hub.Options{
-		Logger: log,
+	if backplane != nil {
+		s.cluster = newCluster(s, backplane)
+		s.presence.announce = s.cluster.announce
+	}
+	var err error
+	s.hub, err = hub.Open(ctx, &registry, &hub.Options{
+		UserEvents: retained,
+		UserBytes:  16 << 20,
+		Bytes:      128 << 20,
+		MaxAge:     Retention,
+		Backplane:  backplane,
+		Logger:     log,
 		Observer: &hub.Observer{
-			Subscribed: func(st hub.Stream) { s.presence.began(st.User) },
-			Ended:      func(st hub.Stream) { s.presence.ended(st.User) },
+			Subscribed: func(st hub.Stream) {
+				if st.Transport != journalTransport {
+					s.presence.began(st.User)
+				}
+			},
+			Ended: func(st hub.Stream) {
+				if st.Transport != journalTransport {
+					s.presence.ended(st.User)
+				}
+			},
 		},
 	})
-	return s
+	if err != nil {
+		return nil, err
+	}
+	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, reported: s.reported, log: log}
+	s.journal.catchUp()
+	if s.cluster != nil {
+		s.cluster.start()
+	}
+	return s, nil
+}
+
+// close stops what runs beside requests and streams. It may be called again.
+func (s *server) close() {
+	s.presence.close()
+	if s.cluster != nil {
+		s.cluster.close()
+	}
 }
 
 // handler returns everything that the chat answers.

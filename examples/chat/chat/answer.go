@@ -1,4 +1,4 @@
-package main
+package chat
 
 import (
 	"bytes"
@@ -59,6 +59,9 @@ func (s *server) public(err error, attrs ...any) problem {
 		return p
 	case errors.Is(err, hub.ErrClosed):
 		return problem{http.StatusServiceUnavailable, "The server is shutting down. Try again in a moment."}
+	case errors.Is(err, hub.ErrUnavailable):
+		s.log.Warn("a request failed for want of the backplane", append(attrs, "error", err)...)
+		return problem{http.StatusServiceUnavailable, "The server cannot reach the others just now. It is not certain whether this was done; look before you try again."}
 	}
 	s.log.Error("a request failed", append(attrs, "error", err)...)
 	return problem{http.StatusInternalServerError, "Something went wrong here. It has been logged."}

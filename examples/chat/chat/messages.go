@@ -1,4 +1,4 @@
-package main
+package chat
 
 import (
 	"context"
@@ -31,9 +31,9 @@ func (s *server) post(ctx context.Context, from person, to, text string) (*event
 		if err != nil {
 			return nil, err
 		}
-		return e, s.history.add(lobby, e, func() error { return s.hub.Broadcast(ctx, e) })
+		return e, s.hub.Broadcast(ctx, e)
 	}
-	recipient, err := s.recipient(to)
+	recipient, err := s.recipient(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -42,9 +42,7 @@ func (s *server) post(ctx context.Context, from person, to, text string) (*event
 		return nil, err
 	}
 	// To both: every tab of the sender shows it too.
-	return e, s.history.add(between(from.ID, recipient.ID), e, func() error {
-		return s.hub.PublishTo(ctx, e, hub.User(from.ID), hub.User(recipient.ID))
-	})
+	return e, s.hub.PublishTo(ctx, e, hub.User(from.ID), hub.User(recipient.ID), hub.Topic(journalTopic))
 }
 
 // tell lets others know that somebody types: everyone, or one person.
@@ -56,7 +54,7 @@ func (s *server) tell(ctx context.Context, from person, to string) error {
 		}
 		return s.hub.Broadcast(ctx, e)
 	}
-	recipient, err := s.recipient(to)
+	recipient, err := s.recipient(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -67,8 +65,12 @@ func (s *server) tell(ctx context.Context, from person, to string) error {
 	return s.hub.Publish(ctx, e)
 }
 
-func (s *server) recipient(name string) (person, error) {
+func (s *server) recipient(ctx context.Context, name string) (person, error) {
+	s.journal.catchUp()
 	p, ok := s.people.named(name)
+	if !ok && s.await(ctx) {
+		p, ok = s.people.named(name) // they entered at another process, just now
+	}
 	if !ok {
 		return p, problem{http.StatusUnprocessableEntity, `Nobody of that name has been here. "to" is the name of somebody who has entered, or empty for the lobby.`}
 	}
