@@ -69,6 +69,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:        h,
 		id:         h.ids.Add(1),
 		session:    r.Session,
+		expires:    r.Session.Expires,
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
 		userAgent:  r.UserAgent,
@@ -108,7 +109,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
 		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
+			s.scheduleExpiry()
 		}
 		s.mu.Unlock()
 	}
