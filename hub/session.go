@@ -15,7 +15,8 @@ type Session struct {
 	// ID names the login that the stream belongs to, for RevokeSession. Empty
 	// means that only RevokeUser can end it.
 	ID string
-	// Expires is when the stream ends with reason [ReasonExpired]. Zero means never.
+	// Expires is when the stream ends with reason [ReasonExpired]. Zero means
+	// never. [Subscription.Renew] changes it for an open stream.
 	Expires time.Time
 	// Topics are the topics that this session may follow. A stream follows those
 	// of them that its request names. For topics that are not known beforehand,

@@ -70,6 +70,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:        h,
 		id:         h.ids.Add(1),
 		session:    r.Session,
+		expires:    r.Session.Expires,
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
 		userAgent:  r.UserAgent,
@@ -107,7 +108,9 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		}
 	}
 	if !r.Session.Expires.IsZero() {
-		s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
+		s.mu.Lock()
+		s.scheduleExpiry()
+		s.mu.Unlock()
 	}
 	return s, nil
 }

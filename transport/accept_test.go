@@ -45,6 +45,54 @@ func TestUnauthenticatedIs401(t *testing.T) {
 	})
 }
 
+// Who is known but may not is told so, before a stream or an upgrade.
+func TestForbiddenIs403(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) {
+			return hub.Session{}, fmt.Errorf("the plan of hunter2: %w", transport.ErrForbidden)
+		})
+		for _, o := range []*transport.Options{nil, {GoneStatus204: true}} {
+			resp := ask(fixture.Request("/"), o)
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("got %s, want 403", resp.Status)
+			}
+			if text := errorOf(t, resp); strings.Contains(text, "hunter2") {
+				t.Errorf("the authenticator's text reached the client: %q", text)
+			}
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+		if log := f.Log.String(); log != "" {
+			t.Errorf("logged: %s", log)
+		}
+	})
+}
+
+// An Authenticator can set cookies, whether it lets the request in or not.
+func TestAuthenticatorSetsCookie(t *testing.T) {
+	for _, failure := range []error{nil, transport.ErrUnauthenticated, transport.ErrForbidden, errors.New("away")} {
+		t.Run(fmt.Sprint(failure), func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				f.Authenticate(func(r *http.Request) (hub.Session, error) {
+					if _, ok := transport.OpenSession(r); ok {
+						t.Error("there is an open stream already")
+					}
+					transport.ResponseHeader(r).Add("Set-Cookie", "a=b")
+					session, _ := fixture.Known(r)
+					return session, failure
+				})
+				if got := ask(fixture.Request("/"), nil).Header.Values("Set-Cookie"); len(got) != 1 || got[0] != "a=b" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+	if h := transport.ResponseHeader(fixture.Request("/")); h != nil {
+		t.Errorf("a request of nobody's has a response: %v", h)
+	}
+}
+
 // A mistake of the application is logged, and the client is asked to come back
 // later: it is no reason for an EventSource to give up.
 func TestAuthenticatorMistakesAreShed(t *testing.T) {

@@ -26,6 +26,7 @@ func TestRecheckEndsRefusedStream(t *testing.T) {
 		error
 	}{
 		"no longer valid": {error: transport.ErrUnauthenticated},
+		"may no longer":   {error: transport.ErrForbidden},
 		"somebody else":   {Session: hub.Session{User: uuid.Max, Allowed: hub.Everything()}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,6 +47,45 @@ func TestRecheckEndsRefusedStream(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A recheck moves when the stream expires, to later and to earlier.
+func TestRecheckRenewsSession(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		began := time.Now()
+		var expires atomic.Value
+		f.Authenticate(func(r *http.Request) (hub.Session, error) {
+			session, _ := fixture.Known(r)
+			session.Expires = began.Add(90 * time.Second)
+			if open, ok := transport.OpenSession(r); ok {
+				if transport.ResponseHeader(r) != nil {
+					t.Error("a recheck has the header of a response that was sent")
+				}
+				if old := expires.Swap(open.Expires); old != nil && open.User != fixture.Alice {
+					t.Errorf("asked about %v", open)
+				}
+				session.Expires = began.Add(10 * time.Minute)
+				if time.Since(began) > 4*time.Minute {
+					session.Expires = began.Add(5*time.Minute + 30*time.Second)
+				}
+			}
+			return session, nil
+		})
+		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Minute, Heartbeat: time.Hour})
+		readUntil(t, resp, "stream.cursor")
+		time.Sleep(3 * time.Minute)
+		f.Publish("still here")
+		readUntil(t, resp, "still here")
+		readUntil(t, resp, "expired")
+		if ended := time.Since(began); ended < 5*time.Minute+29*time.Second || ended > 5*time.Minute+31*time.Second {
+			t.Errorf("ended after %v", ended)
+		}
+		if got, want := expires.Load().(time.Time), began.Add(10*time.Minute); !got.Equal(want) {
+			t.Errorf("the last recheck saw a session that expires at %v, want %v", got, want)
+		}
+		resp.Body.Close()
+		time.Sleep(2 * time.Second)
+	})
 }
 
 // A failure of the authenticator is logged and ends no stream. It is called
