@@ -310,6 +310,12 @@ var mutants = []mutant{
 		pkg: stress, run: "TestSleepers/^list", notices: "although it was awake",
 	},
 	{
+		name: "the summary bit is not restored",
+		file: "hub/internal/eventlog/index.go",
+		old:  "if g.words[w].Load() != 0 { // another", new: "if false { // another",
+		pkg: stress, run: "TestSleepers/nearly_empty_index", notices: wrong,
+	},
+	{
 		name: "inBitmap is set after the bit",
 		file: "hub/internal/eventlog/index.go",
 		old:  "f.inBitmap.Store(true) // before the bit: whoever clears that clears this\n\tx.set(f)", new: "x.set(f)\n\tf.inBitmap.Store(true)",
