@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,6 +96,7 @@ func (r *round) play() {
 	}
 	for r.phase = 1; r.phase <= r.phases && !r.t.Failed(); r.phase++ {
 		r.prepare()
+		before := r.readers // newcomers are not poked
 		var working sync.WaitGroup
 		for _, facts := range r.published {
 			working.Go(func() {
@@ -113,7 +115,7 @@ func (r *round) play() {
 		for range r.visitors {
 			working.Go(r.visit)
 		}
-		if before := r.readers; !r.quiet { // newcomers are not poked
+		if !r.quiet {
 			working.Go(func() { r.poke(before) })
 			working.Go(r.move)
 		}
@@ -136,7 +138,10 @@ func (r *round) play() {
 
 // rest waits until nobody can go on. By the bubble's clock, a yield takes
 // microseconds.
-func rest() { time.Sleep(100 * time.Millisecond) }
+func rest() {
+	time.Sleep(100 * time.Millisecond)
+	synctest.Wait()
+}
 
 // someTime waits for less than 1<<most ns, each order of magnitude as likely as
 // the next.
