@@ -74,6 +74,9 @@ func mutateFile(source string, mutants map[int]mutant) (mutated, pkg string, err
 		if len(copies) == 0 {
 			continue
 		}
+		if f.Type.TypeParams != nil {
+			return "", "", fmt.Errorf("mutants of a function with type parameters, %s, are not supported", f.Name.Name)
+		}
 		copies[0] = body
 		b.WriteString(source[end:from])
 		end = to
