@@ -54,6 +54,7 @@ help:
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
+	@echo 'make cluster-test  several processes on each engine, with real faults; cluster-soak is its long form'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
 	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
 	@echo 'make conformance  clients against the cases of PROTOCOL.md, as tables'
@@ -92,6 +93,15 @@ test-backplanes:
 		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
 	done; \
 	test -z "$$failed" && { test -z "$$missing" || test -z '$(REQUIRE)'; }
+
+# Without the race detector, which would leave little to be delivered: what it
+# could find, the tests of the packages can, too. What is skipped is named.
+cluster-test:
+	cd examples/cluster && go test $(RACE) -count=1 -timeout 5m ./...
+	cd proof/cluster && go test -count=1 -timeout 10m -v . $(ARGS)
+
+cluster-soak:
+	cd proof/cluster && go test -count=1 -timeout 2h -v . -soak $(ARGS)
 
 lint:
 	@failed=; unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
@@ -157,4 +167,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run cluster test test-backplanes lint e2e js conformance schema wild soak bench peers capacity
+.PHONY: help run cluster test test-backplanes cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity

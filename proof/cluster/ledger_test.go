@@ -14,7 +14,8 @@ import (
 )
 
 // A place is where a record stands in the sequence: in the n-th epoch that the
-// ledger has seen, at a position.
+// ledger has seen, at a position. If the engine keeps its data, a new epoch has
+// the records of the one before at their positions, and all count as one.
 type place struct {
 	epoch    int
 	position uint64
@@ -93,7 +94,11 @@ func (l *ledger) follow(ctx context.Context, b hub.Backplane) {
 				defer l.mu.Unlock()
 				for _, r := range batch {
 					last = r.Position
-					l.place(r.ID, place{l.epochs, r.Position})
+					p := place{position: r.Position}
+					if l.lossy {
+						p.epoch = l.epochs
+					}
+					l.place(r.ID, p)
 				}
 				return nil
 			})

@@ -2,15 +2,19 @@ package cluster
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	redisclient "github.com/redis/go-redis/v9"
 )
 
 // roleEnv tells the test's own binary to be something else: a process of the
@@ -28,6 +32,7 @@ type role struct {
 }
 
 func TestMain(m *testing.M) {
+	redisclient.SetLogger(silence{}) // it logs every connection that a test breaks
 	if config := os.Getenv(roleEnv); config != "" {
 		var r role
 		err := json.Unmarshal([]byte(config), &r)
@@ -47,10 +52,35 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // A child is a process of the test's own binary.
 type child struct {
 	role role
 	cmd  *exec.Cmd
+	log  *os.File
+}
+
+// newChild returns a child that is not started yet. It is killed at the end of the
+// test; what it has logged is shown if the test fails.
+func newChild(t testing.TB, name string, r role) *child {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &child{role: r, log: log}
+	t.Cleanup(func() {
+		c.kill()
+		if t.Failed() {
+			b, _ := os.ReadFile(log.Name())
+			t.Logf("the end of what %s has logged:\n%s", name, b[max(0, len(b)-4000):])
+		}
+		log.Close()
+	})
+	return c
 }
 
 // start starts the child, and waits until it is ready.
@@ -78,7 +108,7 @@ func (c *child) start(t testing.TB) {
 func (c *child) try(config []byte) (line string, err error) {
 	c.cmd = exec.Command(os.Args[0])
 	c.cmd.Env = append(os.Environ(), roleEnv+"="+string(config))
-	c.cmd.Stderr = os.Stderr
+	c.cmd.Stderr = c.log
 	if _, err := c.cmd.StdinPipe(); err != nil { // its end ends the child
 		return "", err
 	}

@@ -55,8 +55,7 @@ func (n *natsRole) run() error {
 
 // One embedded server, which is killed and started again with its files.
 func TestNATSEmbedded(t *testing.T) {
-	s := &child{role: role{NATS: &natsRole{Dir: t.TempDir(), Port: freePort(t)}}}
-	t.Cleanup(s.kill)
+	s := newChild(t, "server", role{NATS: &natsRole{Dir: t.TempDir(), Port: freePort(t)}})
 	s.start(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", s.role.NATS.Port)
 	e := &engine{direct: "nats://" + addr}
@@ -84,8 +83,7 @@ func TestNATSCluster(t *testing.T) {
 	var direct, through []string
 	for i := range 3 {
 		n := &natsRole{Dir: t.TempDir(), Port: freePort(t), Name: fmt.Sprint("server", i), Cluster: routes[i], Routes: routes}
-		s := &child{role: role{NATS: n}}
-		t.Cleanup(s.kill)
+		s := newChild(t, n.Name, role{NATS: n})
 		s.start(t)
 		servers[n.Name] = s
 		addr := fmt.Sprintf("127.0.0.1:%d", n.Port)
