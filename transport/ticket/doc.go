@@ -43,7 +43,7 @@
 //
 //	let last = "";
 //	async function open() {
-//		const ticket = await fetchTicket();
+//		const ticket = await fetchTicket(); // try again if that fails
 //		const events = new EventSource(`/events?ticket=${ticket}&last_event_id=${last}`);
 //		events.addEventListener("chat.message.posted", e => { last = e.lastEventId; ... });
 //		events.onerror = () => {

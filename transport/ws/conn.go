@@ -25,8 +25,8 @@ type conn struct {
 	in      *bufio.Reader   // what socket reads from
 	stream  *transport.Stream
 	handler *handler
-	ctx     context.Context    // of OnMessage
-	cancel  context.CancelFunc // nil without OnMessage
+	ctx     context.Context    // of OnMessage and OnToken
+	cancel  context.CancelFunc // nil without them
 	ended   atomic.Bool        // the stream has ended; messages are ignored
 
 	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
@@ -57,7 +57,7 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 	}
 	// The request's context ends when its handler returns; its values are kept.
 	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
-	if h.options.OnMessage != nil { // only OnMessage needs it, and it takes half a kilobyte
+	if h.options.OnMessage != nil || h.options.OnToken != nil { // nobody else needs it, and it takes half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
 	c.onClosed = c.onWriteClosed
@@ -111,7 +111,7 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 	for len(batch) > 0 {
 		n := c.join(b, batch)
 		if err := c.write(b.B, false); err != nil {
-			return err // and setFilter is released by onWriteClosed
+			return err // and change is released by onWriteClosed
 		}
 		if slices.ContainsFunc(batch[:n], isFilter) {
 			c.filterAnswered()
