@@ -219,7 +219,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a record that is repeated is applied again",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "r.Record.ID == uuid.Nil || !c.seen.add(r.Record.ID)", new: "r.Record.ID == uuid.Nil",
 		pkg: "./hub", run: "TestCluster", notices: "seed",
 	},
@@ -231,7 +231,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the record at the last applied position is not compared",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "return errRewritten", new: "continue",
 		pkg: "./hub", run: "TestClusterRewritten", notices: "got",
 	},
