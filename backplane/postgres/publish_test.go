@@ -73,7 +73,7 @@ func TestHubs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range clients {
-		for i, m := range c.Heard(3) {
+		for i, m := range c.Received(3) {
 			if got, want := string(m.Data()), fmt.Sprintf(`{"item":%q}`, []string{"tea", "milk", "by a hub"}[i]); got != want {
 				t.Errorf("message %d is %s, want %s", i, got, want)
 			}
