@@ -9,13 +9,18 @@
 //
 //   - event: what happened. Define the kinds of events, and make them.
 //   - event/catalog: a ready vocabulary for account-linking applications.
+//   - schema: TypeScript, JSON Schema and AsyncAPI from a registry, and which
+//     changes break clients; cmd/crier-schema compares two contracts.
 //   - bridge: from an application's own domain events to events for users.
-//   - hub: who hears it. Publish, subscribe, resume; it begins with what may
-//     be relied on.
+//   - hub: who receives it. Publish, subscribe, resume; its package comment
+//     begins with the promises.
 //   - hub/hubtest: for the tests of applications that publish.
-//   - transport: how they hear it. What all transports share, and how to write
+//   - hub/backplanetest: what every backplane must pass. The engines (NATS,
+//     Redis, PostgreSQL) are in modules of their own, below backplane.
+//   - transport: how they receive it. What all transports share, and how to write
 //     one.
-//   - transport/sse and transport/ws: the two that are ready to serve.
+//   - transport/sse, transport/ws and transport/poll: those that are ready to
+//     serve.
 //   - transport/transporttest: what every transport must pass, also yours.
 //
 // The program in examples/chat uses most of them.

@@ -32,6 +32,10 @@ var arrows = []struct {
 	{"event", []string{uuid}},
 	{"event/...", []string{uuid, "event"}},
 	{"bridge", []string{uuid, "event", "hub"}},
+	{"client", []string{websocket, "event"}},
+	{"conformance", nil},
+	{"conformance/cmd/...", []string{"conformance"}},
+	{"conformance/adapters/...", []string{"event", "client"}},
 	{"hub", []string{uuid, "event", "hub/internal/..."}},
 	{"hub/internal/eventlog", []string{uuid, "event"}},
 	{"schema", []string{uuid, "event"}},
@@ -43,6 +47,7 @@ var arrows = []struct {
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/ticket", []string{uuid, "event", "hub", "transport"}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
 	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
 	{"clients/js", nil},
@@ -56,10 +61,12 @@ var never = []struct {
 }{
 	{"event", []string{"net/http", "testing"}},
 	{"hub", []string{"net/http", "testing"}},
+	{"client", []string{"testing"}},
 	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
 	{"transport/poll", []string{"testing", websocket}},
+	{"transport/ticket", []string{"testing", websocket}},
 }
 
 // outside the library, anything goes.

@@ -32,7 +32,7 @@ func TestEventTooLarge(t *testing.T) {
 
 // A message is charged once, however many users share it, and each log that it
 // is in besides.
-func TestBytes_SharedMessageCostsOnce(t *testing.T) {
+func TestSharedMessageCostsOnce(t *testing.T) {
 	h := New(&kinds, nil)
 	e := made(note, uuid.Nil, "x")
 	m := must(h.newEventMessage(e))
@@ -46,10 +46,14 @@ func TestBytes_SharedMessageCostsOnce(t *testing.T) {
 	if got, want := h.Stats().Bytes, m.item.Cost+400*(eventlog.EntryOverhead+eventlog.LogOverhead); got != want {
 		t.Errorf("%d bytes, not %d", got, want)
 	}
+	h.store.Reset(h.store.Head()) // evicts everything
+	if got := h.Stats().Bytes; got != 0 {
+		t.Errorf("%d bytes are left when nothing is retained", got)
+	}
 }
 
 // One chatty user evicts only itself, by bytes as by count.
-func TestChattyUserEvictsOnlyItself(t *testing.T) {
+func TestBusyUserEvictsOnlyItself(t *testing.T) {
 	h := New(&kinds, &Options{UserBytes: 8 << 10, MaxEvent: 1 << 10})
 	start := h.Cursor()
 	publish(t, h, made(note, bob, "bob's"))

@@ -21,7 +21,7 @@ import (
 	"github.com/crier-go/crier/hub/backplanetest"
 )
 
-var clusterSchedules = flag.Int("cluster-schedules", 300, "how many schedules the cluster test runs")
+var clusterSchedules = flag.Int("cluster-schedules", 80, "how many schedules the cluster test runs")
 
 var clusterKinds = func() *event.Registry {
 	r := new(event.Registry)
@@ -586,6 +586,32 @@ func TestClusterRecordOfAnotherRelease(t *testing.T) {
 		}
 		publishNote(t, hubs[0], "goes on")
 		if got := texts(s); !slices.Equal(got, []string{"goes on"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// A process that starts late can derive state from what others have published.
+func TestClusterFromOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory, _, hubs := processes(t, 1)
+		publishNote(t, hubs[0], "one")
+		publishNote(t, hubs[0], "two")
+		h, err := hub.Open(t.Context(), clusterKinds, &hub.Options{Backplane: memory.Handle(), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Shutdown(context.Background())
+		s, err := h.Subscribe(hub.Request{
+			Session: hub.Session{User: uuid.UUID{1}, Allowed: hub.Everything()}, Filter: hub.Everything(), FromOldest: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		publishNote(t, hubs[0], "three")
+		synctest.Wait()
+		if got := texts(s); !slices.Equal(got, []string{"one", "two", "three"}) {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -163,10 +163,10 @@ func TestPingPong(t *testing.T) {
 	reader.Wait()
 }
 
-// TestEveryoneIsWoken broadcasts the next event when everybody has the last one.
+// TestBroadcastWakesEveryReader broadcasts the next event when everybody has the last one.
 // Meanwhile readers are woken for their own events, so that many a broadcast
 // finds them awake, about to lie down, or gone and another in their place.
-func TestEveryoneIsWoken(t *testing.T) {
+func TestBroadcastWakesEveryReader(t *testing.T) {
 	const readers, rounds = 150, 1000 // three words of the bitmap
 	h := New(&kinds, &Options{UserEvents: 10})
 	users := make([]uuid.UUID, readers)

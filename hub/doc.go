@@ -1,50 +1,75 @@
-// Package hub routes events to the streams that a user has open.
+// Package hub routes events to the streams that users have open.
 //
 // An application makes one [Hub], publishes to it, and hands it to the
-// transports. What it may rely on:
+// transports, which serve its streams over HTTP. The hub promises:
 //
-//  1. Order. All publishes of one hub have one order. Every subscriber sees
+//  1. Order. All publishes of one hub are totally ordered. Every subscriber sees
 //     the events meant for it in that order, live and replayed alike.
 //  2. No silent loss. Each event meant for a subscriber is delivered to it, or
-//     covered by a gap that it is told of.
+//     covered by a gap that it is told of. Kinds that are [event.Ephemeral] are
+//     outside this promise: they reach whoever is connected, as well as can be.
 //  3. No duplicates, within a connection or across a resume.
 //  4. Publish never waits for a subscriber, and a subscriber that stalls costs
 //     the others nothing. Memory is bounded: by events, age and bytes.
-//  5. Nobody hears what is not theirs. A client can narrow what its session
-//     may see, never widen it.
-//  6. Every stream ends for a recorded [Reason], and the client is told where
-//     bytes can still follow.
-//  7. A hub that is closed has left nothing behind: no goroutine, no
+//  5. Isolation. A subscriber receives only what is meant for its user and for
+//     the topics that it may follow. A client can narrow what its session may
+//     see, never widen it.
+//  6. Every stream ends for a recorded [Reason], and the client is told the
+//     reason where bytes can still reach it.
+//  7. A hub that was shut down has left nothing behind: no goroutine, no
 //     connection, no timer.
+//
+// # Audiences
+//
+// [Hub.Publish] sends an event to its user: to every stream that the user has
+// open. [Hub.PublishTo] sends it to any [Audience]: users, topics, or everyone. A
+// topic is a name that the application chooses, such as "document:42". A stream
+// follows the topics that its client asks for and its [Session] may follow;
+// [Hub.Join] and [Hub.Leave] change that for streams that are open.
 //
 // # Logs and cursors
 //
-// There is no queue per subscriber. The hub keeps one bounded log per user and
-// one for everyone, and a [Subscription] is a cursor into its user's log and
-// into everyone's: a filter and a position. Being live, catching up and
-// resuming after a cut are the same code at different distances from the head,
-// so there is no joint between a queue and a history in which an event could
-// be lost or doubled.
+// A subscriber has no queue. The hub keeps one bounded log per user, one per topic
+// and one for everyone. A [Subscription] is a cursor into the logs that it
+// follows: a position and a filter. Live delivery, catching up and resuming after
+// a cut are the same code at different distances from the head.
 //
-// A publish appends to its logs and wakes only the subscriptions that sleep
-// there; one that is awake finds the new message by itself. Falling behind
-// means that a log has evicted what the cursor still wanted: the subscription
-// is told of the gap in place ([TypeGap]) and goes on from the oldest that is
-// retained. Nothing is disconnected for that, and nothing loops: a client that
-// is for ever slower than its stream gets gap, events, gap, events, as fast as
-// it reads. One that cannot be written to at all is ended by its transport, as
-// [ReasonSlow], and resumes when it comes back.
+// A publish appends to its logs and wakes only the subscriptions that sleep there;
+// one that is awake finds the new message by itself. A subscription falls behind
+// if a log evicts what it still wanted. It is then told of the gap, in place (see
+// [TypeGap]), and goes on from the oldest event that is retained. It is not
+// disconnected. A client that is always slower than its stream receives gap,
+// events, gap, events, as fast as it reads. A client that cannot be written to at
+// all is ended by its transport, as [ReasonSlow], and resumes when it comes back.
 //
 // # Rendering a page
 //
-// Take [Hub.Cursor] first, then read the state from the database, then stream
-// from that cursor ([Request].After, or last_event_id in a client's URL). What
-// is published between reading and streaming is replayed, so that nothing
-// falls in between; what happened before the cursor is in the state already.
+// Call [Hub.Cursor] first, then read the state from the database, then let the page
+// stream from that cursor ([Request].After, or last_event_id in a client's URL).
+// Events that are published between reading and streaming are replayed; what
+// happened before the cursor is in the state already. (Ephemeral events are not
+// replayed.)
 //
 // # Identity of events
 //
-// Publish an event once. A client resumes from the id of the last event that
-// it saw; an event that was published twice to the same user has two places in
-// the order, and resuming goes on after the later one.
+// Publish an event once. A client resumes from the id of the last event that it
+// saw. An event that was published twice to the same user has two positions, and
+// resuming goes on after the later one. With a backplane, publishing the same
+// event to the same audiences again delivers it once.
+//
+// # Several processes
+//
+// [Open] connects a hub to a [Backplane], which the hubs of all processes share.
+// The promises then hold across processes.
+//
+// # For authors of transports
+//
+// Applications do not need the rest of this section. A transport calls
+// [Hub.Subscribe] and writes what [Subscription.Take] returns. [Request].Notify or
+// [Subscription.Ready] say when to call Take again; [Subscription.Wake] lets the
+// transport's own timers come the same way. [Message.Frame] returns a message in
+// an [Encoding], encoded once for all subscriptions. [Subscription.End] ends a
+// stream for a reason, [Subscription.OnEnd] and [Subscription.OnAbort] report that
+// the hub does, and [Subscription.Close] releases it. [Hub.Report] takes errors
+// that have no caller.
 package hub

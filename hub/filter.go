@@ -10,25 +10,25 @@ import (
 	"github.com/crier-go/crier/hub/internal/eventlog"
 )
 
-// A Filter says which categories are heard. The zero value hears nothing.
-// Filters are immutable and may be copied and shared.
+// A Filter is a set of categories. The zero value is empty. Filters are immutable
+// and may be copied and shared.
 type Filter struct {
 	everything bool
 	categories []event.Category // sorted, each once; unused when everything
 }
 
-// Everything returns the filter that hears every category.
+// Everything returns the filter that includes every category.
 func Everything() Filter { return Filter{everything: true} }
 
-// Categories returns the filter that hears the given categories. Names that
-// the hub's registry does not have are an error where the filter is used.
+// Categories returns the filter that includes the given categories. A name that
+// the hub's registry does not have is an error where the filter is used.
 func Categories(cs ...event.Category) Filter {
 	cs = slices.Clone(cs)
 	slices.Sort(cs)
 	return Filter{categories: slices.Compact(cs)}
 }
 
-// Intersect returns the filter that hears what both f and g hear.
+// Intersect returns the filter that includes what both f and g include.
 func (f Filter) Intersect(g Filter) Filter {
 	switch {
 	case f.everything:
@@ -45,13 +45,19 @@ func (f Filter) Intersect(g Filter) Filter {
 	return Filter{categories: both}
 }
 
-// Hears reports whether f hears category c.
-func (f Filter) Hears(c event.Category) bool {
+// Includes reports whether f includes category c.
+func (f Filter) Includes(c event.Category) bool {
 	_, ok := slices.BinarySearch(f.categories, c)
 	return ok || f.everything
 }
 
-// isZero reports whether f can never hear anything.
+// Categories returns the categories that f includes, sorted. It reports true, and
+// returns none, if f includes every category.
+func (f Filter) Categories() (cs []event.Category, everything bool) {
+	return slices.Clone(f.categories), f.everything
+}
+
+// isZero reports whether f is empty.
 func (f Filter) isZero() bool { return !f.everything && len(f.categories) == 0 }
 
 // An UnknownCategoryError names the categories that a filter asked for and the

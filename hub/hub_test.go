@@ -156,7 +156,7 @@ func TestResume(t *testing.T) {
 	expect(t, taken(t, subscribed(t, h, alice, e1.ID().String())), gapUnknown) // e1 is gone
 }
 
-func TestOverrunIsTold(t *testing.T) {
+func TestOverrunIsAGap(t *testing.T) {
 	h := New(&kinds, &Options{UserEvents: 2})
 	s := subscribed(t, h, alice, "")
 	for i := range 5 {
@@ -222,7 +222,7 @@ func TestSetFilter(t *testing.T) {
 	}
 }
 
-func TestWakeOnlyWhoSleepsAndHears(t *testing.T) {
+func TestWakeOnlySleepersThatWantIt(t *testing.T) {
 	h := New(&kinds, nil)
 	s := must(h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Categories("notes")}))
 	defer s.Close()
@@ -284,7 +284,7 @@ func TestAgeing(t *testing.T) {
 	})
 }
 
-func TestNothingCostsNothing(t *testing.T) {
+func TestUnusedLogsAreDropped(t *testing.T) {
 	h := New(&kinds, &Options{UserEvents: 1, Bytes: 64 << 10})
 	for range 1000 {
 		user := uuid.New()
@@ -302,7 +302,7 @@ func TestNothingCostsNothing(t *testing.T) {
 
 // A client that is cut after the opening cursor, and before it has heard of
 // the gap, must hear of it when it comes back.
-func TestUnknownIsToldAgain(t *testing.T) {
+func TestUnknownGapIsToldAgainAfterACut(t *testing.T) {
 	h := New(&kinds, nil)
 	publish(t, h, made(note, alice, "1"))
 	for after, want := range map[string][]string{
@@ -319,7 +319,7 @@ func TestUnknownIsToldAgain(t *testing.T) {
 
 // A client that is for ever slower than its stream does not loop: each Take
 // hands out the gap and then what is still there, and goes forward.
-func TestForeverSlow(t *testing.T) {
+func TestSlowReaderMovesForward(t *testing.T) {
 	h := New(&kinds, &Options{UserEvents: 5})
 	s := subscribed(t, h, alice, "")
 	large := strings.Repeat("x", 30_000) // two fit into a Take

@@ -37,13 +37,13 @@ func (r Reason) Error() string { return "hub: " + string(r) }
 // has been called.
 var ErrClosed = errors.New("hub: closed")
 
-// ErrNoUser is returned by Publish for an event without a user, and by
-// PublishTo and Subscribe for the nil UUID. Broadcast is the way to everyone.
-var ErrNoUser = errors.New("hub: the nil UUID is nobody; name a user, or use Broadcast for everyone")
+// ErrNoUser is returned by Publish for an event without a user, and by PublishTo
+// and Subscribe for the nil UUID.
+var ErrNoUser = errors.New("hub: the nil UUID is not a user; name a user, or use Broadcast for everyone")
 
-// ErrHearsNothing is returned by Subscribe for a zero Session.Allowed or
+// ErrEmptyFilter is returned by Subscribe for a zero Session.Allowed or
 // Request.Filter: most likely one was forgotten.
-var ErrHearsNothing = errors.New("hub: Session.Allowed or Request.Filter is the zero Filter, which hears nothing; use hub.Everything() or hub.Categories(...)")
+var ErrEmptyFilter = errors.New("hub: Session.Allowed or Request.Filter is the zero Filter, which includes nothing; use hub.Everything() or hub.Categories(...)")
 
 // An EventTooLargeError says that an event is over Options.MaxEvent.
 type EventTooLargeError struct {

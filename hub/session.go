@@ -7,15 +7,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// A Session is who listens, as the application's authenticator found it. It is
-// a plain value; the hub keeps a copy.
+// A Session is on whose behalf a stream is opened, as the application's
+// authenticator found it. It is a plain value; the hub keeps a copy.
 type Session struct {
-	// User is whose events are heard. Required.
+	// User is the user whose events the stream receives. Required.
 	User uuid.UUID
 	// ID names the login that the stream belongs to, for RevokeSession. Empty
 	// means that only RevokeUser can end it.
 	ID string
-	// Expires is when the stream ends with reason [ReasonExpired]. Zero means never.
+	// Expires is when the stream ends with reason [ReasonExpired]. Zero means
+	// never. [Subscription.Renew] changes it for an open stream.
 	Expires time.Time
 	// Topics are the topics that this session may follow. A stream follows those
 	// of them that its request names. For topics that are not known beforehand,
@@ -25,17 +26,18 @@ type Session struct {
 	// [Hub.Presence] and [Hub.Listening], such as a name. The hub does not look
 	// at it.
 	Meta any
-	// Allowed is what this session may hear at all; a client's filter narrows
-	// it and never widens it. Required: the zero value would hear nothing and
-	// is refused, so that nobody forgets it. Use [Everything] for no limit.
+	// Allowed are the categories that this session may receive at all. A
+	// client's filter narrows them and never widens them. Required: the zero
+	// value is refused, so that it cannot be forgotten. Use [Everything] for no
+	// limit.
 	Allowed Filter
 }
 
 // A Request asks for a subscription.
 type Request struct {
 	Session Session
-	// Filter is what this stream wants to hear, within Session.Allowed.
-	// Required, as Allowed is: [Everything] for all that is allowed.
+	// Filter are the categories that this stream wants, within Session.Allowed.
+	// Required: use [Everything] for all that is allowed.
 	Filter Filter
 	// Topics are what this stream follows besides its user's events and
 	// broadcasts. Each must be one of Session.Topics, or Options.Authorize must
@@ -47,6 +49,12 @@ type Request struct {
 	// cursor. Empty means from now on. It may be anything at all: what cannot
 	// be placed opens the stream with a gap of reason "unknown".
 	After string
+	// FromOldest lets a stream without After begin with everything that the hub
+	// retains for it. It is for streams of the application's own that derive
+	// state from events: with a backplane, a process that starts late learns so
+	// what others have published. What the hub does not retain any more is no
+	// gap.
+	FromOldest bool
 	// Transport names who carries the stream, for Stats and the observer:
 	// "sse", "ws", or a name of your own.
 	Transport string
@@ -58,9 +66,9 @@ type Request struct {
 	// Subscribe refuses it if the user or the session has been revoked since,
 	// and if it is older than a minute. Zero means now.
 	Authenticated time.Time
-	// Notify, if set, is called in place of a signal on Subscription.Ready: once
-	// for each time that a sleeping subscription is woken, by whoever woke it.
-	// It must not block and must not call into the hub; starting a goroutine
-	// is what it is for.
+	// Notify, if set, is called in place of a signal on Subscription.Ready, each
+	// time that a sleeping subscription is woken, in the goroutine that wakes
+	// it. It must not block and must not call the hub. Starting a goroutine is
+	// what it is for.
 	Notify func()
 }

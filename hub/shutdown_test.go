@@ -28,7 +28,7 @@ func reader(s *Subscription, ended func(error)) {
 
 // The ends are spread over the time there is, and each stream first gets what
 // was published.
-func TestShutdownSpreads(t *testing.T) {
+func TestShutdownSpreadsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const streams = 20_000
 		h := New(&kinds, nil)

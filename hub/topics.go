@@ -55,7 +55,7 @@ func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
 	s.mu.Lock()
 	removed := slices.Clone(s.removed)
 	s.mu.Unlock()
-	want, err := s.hub.authorize(ctx, s.session, removed, topics)
+	want, err := s.hub.authorize(ctx, s.Session(), removed, topics)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // Package hubtest helps to test applications that publish to a hub.
 //
-// A [Client] is a user's open stream that records what it hears, without any
+// A [Client] is a user's open stream that records what it receives, without any
 // transport between. A [Fence] waits until as many streams are open, or over,
 // as a test needs, where the streams are those of real clients.
 //
@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -28,14 +29,14 @@ type Client struct {
 	sub  *hub.Subscription
 	work sync.WaitGroup
 
-	mu     sync.Mutex
-	heard  []*hub.Message
-	reason error
-	more   chan struct{} // closed and made anew whenever something comes
-	next   int           // what Next returns
+	mu       sync.Mutex
+	received []*hub.Message
+	reason   error
+	more     chan struct{} // closed and made anew whenever something comes
+	next     int           // what Next returns
 }
 
-// Subscribe opens a stream of the user that hears everything from now on. It
+// Subscribe opens a stream of the user that receives everything from now on. It
 // is closed when the test ends.
 func Subscribe(t testing.TB, h *hub.Hub, user uuid.UUID) *Client {
 	t.Helper()
@@ -54,7 +55,7 @@ func Open(t testing.TB, h *hub.Hub, r hub.Request) *Client {
 }
 
 // Stalled opens a stream that does not read until Read is called: a client
-// whose connection hangs. Publish enough, and it will hear of a gap.
+// whose connection hangs. Publish enough, and it is told of a gap.
 func Stalled(t testing.TB, h *hub.Hub, r hub.Request) *Client {
 	t.Helper()
 	if r.Transport == "" {
@@ -75,7 +76,7 @@ func (c *Client) Read() {
 		for {
 			batch, err := c.sub.Take(nil)
 			c.mu.Lock()
-			c.heard = append(c.heard, batch...)
+			c.received = append(c.received, batch...)
 			c.reason = err
 			if len(batch) > 0 || err != nil {
 				close(c.more)
@@ -95,21 +96,21 @@ func (c *Client) Read() {
 // Next returns the next message, an event or a gap, and waits for it.
 func (c *Client) Next() *hub.Message {
 	c.t.Helper()
-	c.wait("the next message", func() bool { return len(c.heard) > c.next })
+	c.wait("the next message", func() bool { return len(c.received) > c.next })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next++
-	return c.heard[c.next-1]
+	return c.received[c.next-1]
 }
 
-// Heard waits until there are n messages in all, and returns what has been
-// heard so far.
-func (c *Client) Heard(n int) []*hub.Message {
+// Received waits until there are n messages in all, and returns what has been
+// received so far.
+func (c *Client) Received(n int) []*hub.Message {
 	c.t.Helper()
-	c.wait("more messages", func() bool { return len(c.heard) >= n })
+	c.wait("more messages", func() bool { return len(c.received) >= n })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard[:len(c.heard):len(c.heard)]
+	return c.received[:len(c.received):len(c.received)]
 }
 
 // Ended waits for the stream to end, and returns why.
@@ -139,18 +140,51 @@ func (c *Client) wait(what string, done func() bool) {
 	defer timeout.Stop()
 	for {
 		c.mu.Lock()
-		ok, more, heard, reason := done(), c.more, len(c.heard), c.reason
+		ok, more, received, reason := done(), c.more, len(c.received), c.reason
 		c.mu.Unlock()
 		if ok {
 			return
 		}
 		if reason != nil {
-			c.t.Fatalf("hubtest: waiting for %s, but the stream has ended (%v) after %d messages", what, reason, heard)
+			c.t.Fatalf("hubtest: waiting for %s, but the stream has ended (%v) after %d messages", what, reason, received)
 		}
 		select {
 		case <-more:
 		case <-timeout.C:
-			c.t.Fatalf("hubtest: waited %v for %s; %d messages were heard", Patience, what, heard)
+			c.t.Fatalf("hubtest: waited %v for %s; %d messages were received", Patience, what, received)
 		}
 	}
+}
+
+// Quiet checks that nothing comes for a while: everything that was published before
+// it was called has been received, and Next has returned it.
+func (c *Client) Quiet() {
+	c.t.Helper()
+	pause := time.NewTimer(quiet)
+	defer pause.Stop()
+	<-pause.C
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.received); n > c.next {
+		c.t.Fatalf("hubtest: nothing was expected; %d more messages came, the first %s %s", n-c.next, c.received[c.next].Type(), c.received[c.next].Data())
+	}
+}
+
+// quiet is how long Quiet waits. A message that is in the hub already needs
+// microseconds.
+const quiet = 50 * time.Millisecond
+
+// Next returns the payload of the client's next message, which must be an event of
+// kind k, and waits for it.
+func Next[T any](c *Client, k event.Kind[T]) T {
+	c.t.Helper()
+	m := c.Next()
+	if m.Event() == nil || m.Type() != k.Info().Type {
+		c.t.Fatalf("hubtest: the next message is a %s %s; want a %s", m.Type(), m.Data(), k.Info().Type)
+	}
+	payload, err := k.Payload(m.Event())
+	if err != nil {
+		c.t.Fatalf("hubtest: %v", err)
+	}
+	return payload
 }

@@ -20,7 +20,7 @@ func greet(h *hub.Hub, user uuid.UUID, text string) error {
 	return h.Publish(context.Background(), e)
 }
 
-// A client hears what a user's browser would.
+// A client receives what a user's browser would.
 func ExampleSubscribe() {
 	// In a test of your own, this is func TestGreet(t *testing.T).
 	test := func(t testing.TB) {
@@ -37,7 +37,7 @@ func ExampleSubscribe() {
 }
 
 // A client that stalls for longer than the hub retains events is told of a gap,
-// and then hears the rest.
+// and then receives the rest.
 func ExampleStalled() {
 	test := func(t testing.TB) {
 		h := hub.New(&kinds, &hub.Options{UserEvents: 1})
@@ -51,7 +51,7 @@ func ExampleStalled() {
 			}
 		}
 		c.Read()
-		for _, m := range c.Heard(2) {
+		for _, m := range c.Received(2) {
 			fmt.Println(m.Type(), string(m.Data()))
 		}
 	}

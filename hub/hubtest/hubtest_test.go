@@ -30,13 +30,19 @@ func publish(t *testing.T, h *hub.Hub, text string) {
 func TestClient(t *testing.T) {
 	h := hub.New(&kinds, nil)
 	c := hubtest.Subscribe(t, h, ada)
+	c.Quiet()
+	publish(t, h, "zero")
+	if got := hubtest.Next(c, posted); got != "zero" {
+		t.Errorf("got %s", got)
+	}
+	c.Quiet()
 	publish(t, h, "one")
 	publish(t, h, "two")
 	if got := c.Next(); string(got.Data()) != `"one"` {
 		t.Errorf("got %s", got.Data())
 	}
-	if got := c.Heard(2); string(got[1].Data()) != `"two"` {
-		t.Errorf("got %s", got[1].Data())
+	if got := c.Received(3); string(got[2].Data()) != `"two"` {
+		t.Errorf("got %s", got[2].Data())
 	}
 	h.RevokeUser(context.Background(), ada)
 	if got := c.Ended(); got != hub.ReasonRevoked {
@@ -96,7 +102,7 @@ func TestPatience(t *testing.T) {
 			defer func() { recover() }()
 			c.Next()
 		}()
-		if want := "hubtest: waited 10s for the next message; 0 messages were heard"; g.said != want {
+		if want := "hubtest: waited 10s for the next message; 0 messages were received"; g.said != want {
 			t.Errorf("said %q", g.said)
 		}
 		c.Close()

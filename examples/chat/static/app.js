@@ -38,6 +38,7 @@ const sidebar = new Sidebar(model, open);
 const composer = new Composer({ send, typing });
 let current = model.conversation(LOBBY);
 let categories = CATEGORIES.map((c) => c.name);
+let offline = false;
 
 const live = new Live({
   transport: sessionStorage.getItem('transport') ?? 'auto',
@@ -50,7 +51,11 @@ const live = new Live({
   on: {
     message: received,
     settled() { if (stale) readState(); },
-    status: (s) => connection.show(s),
+    status(s) {
+      connection.show(s);
+      offline = ['cut', 'retrying', 'ended'].includes(s.state);
+      showPaused();
+    },
     // Our own arrival is announced because this stream was opened.
     caused: (m) => m.event === 'presence.user.joined' && m.data.user.id === model.me.id,
   },
@@ -136,7 +141,7 @@ function open(key) {
 // A message goes by POST on both transports: the answer says whether it was
 // accepted, and with which id. It also works while the plug is out.
 async function send(key, text) {
-  const answer = await post('/messages', { text, to: recipient(key) })
+  const answer = await post('/messages', { text, to: recipient(key) }, AbortSignal.timeout(15_000))
     .catch(() => { throw new Error('The server cannot be reached. Your text is still here.'); });
   if (answer.status === 401) throw new Error('You are logged out. Log in again to send this.');
   const body = await answer.json().catch(() => ({}));
@@ -154,8 +159,8 @@ function typing(key) {
 
 const recipient = (key) => (key === LOBBY ? '' : model.conversation(key).peer.name);
 
-const post = (path, body) => fetch(path, {
-  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+const post = (path, body, signal) => fetch(path, {
+  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
 });
 
 function showTyping() {
@@ -172,8 +177,13 @@ function filter(chosen) {
   // stream will not bring it: the state is read once the stream hears it.
   stale ||= chosen.some((c) => !categories.includes(c));
   categories = chosen;
-  sidebar.paused = !chosen.includes('presence');
+  showPaused();
   live.filter(chosen);
+}
+
+// showPaused tells that the list of people may be out of date.
+function showPaused() {
+  sidebar.paused = offline || !categories.includes('presence');
 }
 
 document.addEventListener('visibilitychange', () => {

@@ -47,9 +47,21 @@ type Item[M any] struct {
 	// Latest, if not empty, names the value that this item states: it
 	// supersedes an earlier item of the same log and Latest.
 	Latest string
+	// Gap means that the item is no message: it says that something may be
+	// missing at its position, in any category. A reader returns Config.Gap in
+	// its place.
+	Gap bool
 
 	refs  int32    // entries that hold it; guarded by Store.mu
 	entry Entry[M] // the first of them: most items need no more
+}
+
+// mask returns the categories of which a reader must want one to want the item.
+func (i *Item[M]) mask() Categories {
+	if i.Gap {
+		return ^Categories(0)
+	}
+	return 1 << i.Category
 }
 
 // An Entry is an item in its place in one log. It is immutable, but for its
