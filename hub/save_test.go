@@ -132,21 +132,21 @@ func TestRestoreRefusesWhatItCannotTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := state.Bytes()
-	restore := func(b []byte, o Options) (err error, h *Hub) {
+	restore := func(b []byte, o Options) (h *Hub, err error) {
 		o.Restore = bytes.NewReader(b)
 		o.Observer = &Observer{Error: func(e error) { err = e }}
 		h = New(&kinds, &o)
-		return err, h
+		return h, err
 	}
 	for n := range whole { // torn anywhere
-		if err, h := restore(whole[:n], Options{}); !errors.Is(err, ErrSavedTorn) || h.store.Head() != 0 {
+		if h, err := restore(whole[:n], Options{}); !errors.Is(err, ErrSavedTorn) || h.store.Head() != 0 {
 			t.Fatalf("cut at %d of %d bytes: %v, head %d", n, len(whole), err, h.store.Head())
 		}
 	}
 	for n := len(savedMagic); n < len(whole); n++ { // damaged anywhere
 		damaged := bytes.Clone(whole)
 		damaged[n] ^= 0x40
-		if err, h := restore(damaged, Options{}); !errors.Is(err, ErrSavedTorn) || h.store.Head() != 0 {
+		if h, err := restore(damaged, Options{}); !errors.Is(err, ErrSavedTorn) || h.store.Head() != 0 {
 			t.Fatalf("damaged at %d: %v", n, err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestRestoreRefusesWhatItCannotTrust(t *testing.T) {
 		"longer":      {string(whole) + "x", ErrSavedTorn},
 		"what is new": {string(whole), nil},
 	} {
-		if err, _ := restore([]byte(c.state), Options{}); !errors.Is(err, c.want) {
+		if _, err := restore([]byte(c.state), Options{}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -172,7 +172,7 @@ func TestRestoreRefusesWhatItCannotTrust(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(61 * time.Minute)
-		if err, _ := restore(state.Bytes(), Options{}); !errors.Is(err, ErrSavedOld) {
+		if _, err := restore(state.Bytes(), Options{}); !errors.Is(err, ErrSavedOld) {
 			t.Errorf("old: %v", err)
 		}
 		h.Shutdown(context.Background())

@@ -195,8 +195,8 @@ var mutants = []mutant{
 	{
 		name: "a revocation is checked before the stream can be found",
 		file: "hub/subscribe.go",
-		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {\n\t\treturn nil, err\n\t}\n",
-		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
+		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
+		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
 		pkg:  "./hub", run: "TestRevokeWhileSubscribing", notices: "goes on after the revocation",
 	},
 	{
@@ -219,7 +219,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a record that is repeated is applied again",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "r.Record.ID == uuid.Nil || !c.seen.add(r.Record.ID)", new: "r.Record.ID == uuid.Nil",
 		pkg: "./hub", run: "TestCluster", notices: "seed",
 	},
@@ -231,7 +231,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the record at the last applied position is not compared",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "return errRewritten", new: "continue",
 		pkg: "./hub", run: "TestClusterRewritten", notices: "got",
 	},

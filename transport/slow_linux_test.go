@@ -71,7 +71,7 @@ func TestSteadySlowReaderStays(t *testing.T) {
 	for _, name := range owned {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: 500 * time.Millisecond, Heartbeat: 2 * time.Second}, &hub.Options{UserEvents: 10})
+			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: time.Second, Heartbeat: 2 * time.Second}, &hub.Options{UserEvents: 10})
 			conn, _ := dial()
 			stop := make(chan bool)
 			go func() {
@@ -86,7 +86,12 @@ func TestSteadySlowReaderStays(t *testing.T) {
 			}()
 			defer close(stop)
 			read, buf := 0, make([]byte, 800)
-			for began := time.Now(); time.Since(began) < 3*time.Second; time.Sleep(50 * time.Millisecond) { // 16 KB a second
+			// 16 KB a second, for several times WriteTimeout, and until there is a
+			// gap: a busy machine needs longer to fill the buffers.
+			enough := func(d time.Duration) bool {
+				return d > 4*time.Second && f.Hub.Stats().Gaps[hub.GapEvicted] > 0 || d > 30*time.Second
+			}
+			for began := time.Now(); !enough(time.Since(began)); time.Sleep(50 * time.Millisecond) {
 				n, err := conn.Read(buf)
 				if err != nil {
 					t.Fatalf("cut after %v and %d bytes: %v; ended: %v", time.Since(began), read, err, f.Hub.Stats().Ended)

@@ -112,6 +112,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     else emit(":cursor", last);
   };
 
+  const takeAll = (entries: Entry[]) => {
+    for (const entry of entries) if (member) take(entry); // a handler may leave
+  };
+
   const hear = (m: FromLeader) => {
     const answer = (m.what === "welcome" || m.what === "refused") && m.tab === id;
     if (m.what === "lead" || answer) epoch = m.epoch;
@@ -126,9 +130,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         if (answer) onWelcome(m);
         break;
       case "entry":
-        if (!welcomed) break; // the welcome will have it
-        if (own) pending.push(m.entry);
-        else take(m.entry);
+        if (own) {
+          if (welcomed) pending.push(m.entry);
+        } else if (welcomed || (joined && !m.entry.id)) take(m.entry); // else the welcome will have it
         break;
       case "status":
         if (welcomed && !own) onStatus(m.status);
@@ -160,8 +164,8 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       onFiltered();
       if (started) log.restart(m.head);
       last ||= m.head;
-      for (const entry of m.entries ?? []) take(entry);
-      onStatus(m.status);
+      takeAll(m.entries ?? []);
+      if (member) onStatus(m.status);
     } else catchUp();
   };
 
@@ -233,7 +237,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     joined = true;
     onFiltered();
     log.restart(last); // it lacked what only others wanted
-    for (const entry of rest) take(entry);
+    takeAll(rest);
   };
 
   // ---- leading

@@ -64,6 +64,7 @@ export function lead(url: string, options: Options, self: Self) {
       if (id !== log.last) pass({ id });
     });
     stream.onStatus((status) => {
+      if (over.signal.aborted) return; // closed here
       if (status.state === "ended" && status.reason === "forbidden") return forbidden(status);
       if (status.state === "open") granted = true;
       say({ what: "status", status });
@@ -120,7 +121,6 @@ export function lead(url: string, options: Options, self: Self) {
   // refuse sends away the tabs that have asked for what the server does not allow,
   // and goes back to what it does.
   const refuse = () => {
-    changing = false;
     waiting = [];
     asked = cover;
     const refused = [...tabs].filter(([, filter]) => !covers(cover, filter, Date.now()));
@@ -128,9 +128,11 @@ export function lead(url: string, options: Options, self: Self) {
       tabs.delete(tab);
       if (tab !== self.id) say({ what: "refused", tab });
     }
+    const ended = stream.status.state === "ended";
+    changing = !ended && refused.length > 0; // and with nobody to blame, nothing is asked for again
     if (!tabs.has(self.id)) self.status({ ...stream.status, state: "ended", reason: "forbidden" });
-    else if (stream.status.state === "ended") stream = open(stream.cursor);
-    else stream.filter(asFilter(cover));
+    else if (ended) stream = open(stream.cursor);
+    else if (changing) stream.filter(asFilter(cover));
   };
 
   // adapt asks the stream for what the tabs want now. What nobody wants any more
