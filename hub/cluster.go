@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -322,14 +323,28 @@ func (c *cluster) append(ctx context.Context, r Record) error {
 	return c.engine.Append(ctx, r)
 }
 
-// A BackplaneStatus says how a hub follows its backplane.
+// A BackplaneStatus says how a hub follows its backplane. In JSON, Error is its
+// text.
 type BackplaneStatus struct {
-	Following bool      // the hub is connected to the engine and follows it
-	Since     time.Time // since when it is not; zero if it is
-	Error     error     // why it is not
-	Epoch     string
-	Applied   uint64 // position of the last record that was applied
-	Lag       uint64 // records that are known to be in the sequence and are not applied
+	Following bool      `json:"following"`       // the hub is connected to the engine and follows it
+	Since     time.Time `json:"since,omitzero"`  // since when it is not; zero if it is
+	Error     error     `json:"error,omitempty"` // why it is not
+	Epoch     string    `json:"epoch"`
+	Applied   uint64    `json:"applied"` // position of the last record that was applied
+	Lag       uint64    `json:"lag"`     // records that are known to be in the sequence and are not applied
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s BackplaneStatus) MarshalJSON() ([]byte, error) {
+	type plain BackplaneStatus // without this method
+	v := struct {
+		plain
+		Error string `json:"error,omitempty"` // takes the place of plain's
+	}{plain: plain(s)}
+	if s.Error != nil {
+		v.Error = s.Error.Error()
+	}
+	return json.Marshal(v)
 }
 
 func (c *cluster) status() BackplaneStatus {

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -615,4 +616,17 @@ func TestClusterFromOldest(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+func TestBackplaneStatusAsJSON(t *testing.T) {
+	for want, status := range map[string]hub.BackplaneStatus{
+		`{"following":true,"epoch":"e","applied":7,"lag":0}`: {Following: true, Epoch: "e", Applied: 7},
+		`{"following":false,"since":"2026-01-02T03:04:05Z","epoch":"","applied":0,"lag":2,"error":"gone"}`: {
+			Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Error: errors.New("gone"), Lag: 2,
+		},
+	} {
+		if got, err := json.Marshal(status); err != nil || string(got) != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	}
 }
