@@ -127,6 +127,9 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 	for h.ids.Load() == 0 {
 		runtime.Gosched()
 	}
+	for range 10_000 { // until it waits for h.mu, which cannot be seen
+		runtime.Gosched()
+	}
 	h.RevokeSession(context.Background(), alice, "laptop")
 	h.mu.Unlock()
 	if err := <-result; err != error(ReasonRevoked) {
