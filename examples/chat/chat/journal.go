@@ -11,12 +11,12 @@ import (
 	"github.com/crier-go/crier/hub"
 )
 
-// Retention is how long the hub retains events, and how long the history keeps
-// messages. A backplane should retain its records as long.
+// Retention is how long the history keeps messages. With a backplane, the hub
+// retains its events as long, and the backplane should do so with its records.
 const Retention = 24 * time.Hour
 
-// retained is how many direct messages the hub retains in all, and how many
-// events of each user. (The hub bounds their bytes besides.)
+// retained is how many direct messages the hub retains in all with a backplane,
+// and how many events of each user. (The hub bounds their bytes besides.)
 const retained = 1 << 14
 
 // journalTopic receives what processes must know and clients must not, and every

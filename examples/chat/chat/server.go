@@ -29,18 +29,8 @@ type server struct {
 func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *slog.Logger) (*server, error) {
 	s := &server{signer: signer{key}, log: log}
 	s.presence = newPresence(grace, s.announce)
-	if backplane != nil {
-		s.cluster = newCluster(s, backplane)
-		s.presence.announce = s.cluster.announce
-	}
-	var err error
-	s.hub, err = hub.Open(ctx, &registry, &hub.Options{
-		UserEvents: retained,
-		UserBytes:  16 << 20,
-		Bytes:      128 << 20,
-		MaxAge:     Retention,
-		Backplane:  backplane,
-		Logger:     log,
+	options := &hub.Options{
+		Logger: log,
 		Observer: &hub.Observer{
 			Subscribed: func(st hub.Stream) {
 				if st.Transport != journalTransport {
@@ -53,7 +43,18 @@ func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *s
 				}
 			},
 		},
-	})
+	}
+	if backplane != nil {
+		s.cluster = newCluster(s, backplane)
+		s.presence.announce = s.cluster.announce
+		options.Backplane = backplane
+		// What a process that starts has to know comes from there.
+		options.UserEvents = retained
+		options.UserBytes, options.Bytes = 16<<20, 128<<20
+		options.MaxAge = Retention
+	}
+	var err error
+	s.hub, err = hub.Open(ctx, &registry, options)
 	if err != nil {
 		return nil, err
 	}
