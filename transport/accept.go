@@ -86,7 +86,10 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 // Check reports whether Accept would open a stream, without opening one. If not,
 // it has answered the request. It is for HEAD.
 func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
-	_, err := a.check(w, r)
+	req, err := a.check(w, r)
+	if err == nil {
+		err = topicRefusal(a.hub.MayFollow(r.Context(), req.Session, req.Topics...))
+	}
 	var refusal *refusal
 	if errors.As(err, &refusal) {
 		refusal.write(w)
