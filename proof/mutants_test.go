@@ -359,7 +359,7 @@ var mutants = []mutant{
 		name: "a Wake of a reader that is awake is forgotten",
 		file: "hub/internal/eventlog/wake.go",
 		old:  "if r.wakeRequested.Load() && ", new: "if false && ",
-		pkg: "./hub", run: "TestWakeOnlyWho", notices: "was lost",
+		pkg: "./hub", run: "TestWakeOnlySleepersThatWantIt", notices: "was lost",
 	},
 	{
 		name: "of two kinds that age, the timer is set for the first",
@@ -377,13 +377,13 @@ var mutants = []mutant{
 		name: "a shared message is paid for by each log",
 		file: "hub/internal/eventlog/retention.go",
 		old:  "if e.item.refs == 0 {\n\t\tt.bytes += e.item.Cost\n\t}", new: "t.bytes += e.item.Cost",
-		pkg: "./hub", run: "TestBytes_Shared", notices: "bytes, not",
+		pkg: "./hub", run: "TestSharedMessageCostsOnce", notices: "bytes, not",
 	},
 	{
 		name: "a shared message is given back by each log",
 		file: "hub/internal/eventlog/retention.go",
 		old:  "if e.item.refs == 0 {\n\t\tt.bytes -= e.item.Cost\n\t}", new: "t.bytes -= e.item.Cost",
-		pkg: "./hub", run: "TestBytes_Shared", notices: "bytes are left",
+		pkg: "./hub", run: "TestSharedMessageCostsOnce", notices: "bytes are left",
 	},
 	{
 		name: "an append to several logs passes for one to the last of them",
@@ -431,13 +431,13 @@ var mutants = []mutant{
 		name: "revocations are forgotten after one generation",
 		file: "hub/revoke.go",
 		old:  "r.now, r.past, r.turned = nil, r.now, at", new: "r.now, r.past, r.turned = nil, nil, at",
-		pkg: "./hub", run: "TestRevokeBeforeSubscribe", notices: "before the revocation",
+		pkg: "./hub", run: "TestSubscribeRefusedWhenRevoked", notices: "before the revocation",
 	},
 	{
 		name: "a revocation at the moment of the authentication is passed over",
 		file: "hub/revoke.go",
 		old:  "!revoked.Before(authenticated)", new: "revoked.After(authenticated)",
-		pkg: "./hub", run: "TestRevokeBeforeSubscribe", notices: "before the revocation",
+		pkg: "./hub", run: "TestSubscribeRefusedWhenRevoked", notices: "before the revocation",
 	},
 	{
 		name: "a stream that is refused as revoked never leaves",
