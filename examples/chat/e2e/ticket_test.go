@@ -51,7 +51,9 @@ func TestTickets(t *testing.T) {
 				s := newTicketSite(t)
 				run(t, s.foreign()+"/?api="+url.QueryEscape(s.server.URL))
 				s.cutAndResume(t)
-				if s.minted != 2 || s.withCookie > 0 || s.count("closed") != 1 {
+				// A slow browser may let a ticket expire before it opens, and
+				// fetch one more.
+				if s.minted < 2 || s.withCookie > 0 || s.count("closed") != s.minted-1 {
 					t.Errorf("%d tickets, %d requests with a cookie, closed %d times; the page should have fetched a second ticket",
 						s.minted, s.withCookie, s.count("closed"))
 				}
