@@ -95,7 +95,7 @@ inEachBrowser((browser) => {
       await isOpen(tab);
       tabs.push(tab);
     }
-    const streams = async () => Object.values((await (await fetch(`${server.url}/stats`)).json()).streams as Record<string, number>).reduce((a, b) => a + b, 0);
+    const streams = async () => pagesOf((await (await fetch(`${server.url}/stats`)).json()).streams as Record<string, number>).reduce((a, b) => a + b, 0);
     await expect.poll(streams, { timeout: 30_000 }).toBe(2); // Ada's, and Grace's
     await sayAll(ada, numbered("all", 3));
     for (const tab of tabs) await sees(tab, numbered("all", 3));
