@@ -6,6 +6,10 @@ import { afterEach, expect, test } from "vitest";
 import { inEachBrowser, numbered } from "./browsers.js";
 import { Proxy, Server } from "./server.js";
 
+// pagesOf returns how many streams pages have: the chat has one of its own, which
+// reads what was said.
+const pagesOf = (streams: Record<string, number>): number[] => [streams.sse ?? 0, streams.ws ?? 0];
+
 inEachBrowser((browser) => {
   let server: Server;
   let proxy: Proxy;
