@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -33,6 +32,10 @@ func (h *Hub) TellGap(_ context.Context, complete ...uuid.UUID) error {
 	if closed {
 		return ErrClosed
 	}
-	h.store.AppendGap(func(key eventlog.Key) bool { return slices.Contains(complete, key.ID) })
+	excepted := make(map[uuid.UUID]bool, len(complete))
+	for _, user := range complete {
+		excepted[user] = true
+	}
+	h.store.AppendGap(func(key eventlog.Key) bool { return excepted[key.ID] })
 	return nil
 }

@@ -46,3 +46,18 @@ func TestTellGapReachesEveryoneWhoMayHaveMissedSomething(t *testing.T) {
 		t.Errorf("after Shutdown: %v", err)
 	}
 }
+
+// A gap that is told must not make the hub believe that it has published something
+// ancient: a client from before the hub would miss what is retained.
+func TestTellGapLeavesTheAgeOfTheHub(t *testing.T) {
+	h := New(&kinds, nil)
+	publish(t, h, made(note, alice, "1"))
+	before := h.store.OldestMade()
+	if err := h.TellGap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := h.store.OldestMade(); after != before {
+		t.Errorf("the oldest event was made at %d ms, before the gap at %d", after, before)
+	}
+	expect(t, taken(t, subscribed(t, h, alice, "01890000-0000-7000-8000-000000000000")), gapUnknown, "1", gapEvicted)
+}

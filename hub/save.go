@@ -238,7 +238,7 @@ func (h *Hub) applyState(body []byte) error {
 			continue
 		case stateGap:
 			at := time.UnixMilli(int64(in.number()))
-			e.Item = &eventlog.Item[*Message]{Gap: true, Time: int64(at.Sub(h.began)), Cost: messageOverhead, Size: 1}
+			e.Item = eventlog.NewGap[*Message](at, int64(at.Sub(h.began)))
 			e.Keys = in.keys(nil)
 			snap.Entries = append(snap.Entries, e)
 			continue

@@ -56,6 +56,18 @@ type Item[M any] struct {
 	entry Entry[M] // the first of them: most items need no more
 }
 
+// NewGap returns an item that says that something may be missing at its position.
+// It was made at a time, which is now by Config.Now. Like other items it has an id
+// with that time: without one it would seem to be older than everything.
+func NewGap[M any](made time.Time, now int64) *Item[M] {
+	i := &Item[M]{Gap: true, Time: now, Cost: gapCost, Size: 1}
+	binary.BigEndian.PutUint64(i.ID[:8], uint64(made.UnixMilli())<<16|7<<12)
+	return i
+}
+
+// gapCost is what a gap item costs.
+const gapCost = 200
+
 // mask returns the categories of which a reader must want one to want the item.
 func (i *Item[M]) mask() Categories {
 	if i.Gap {

@@ -213,12 +213,9 @@ func (s *Store[M]) AppendGap(excepted func(Key) bool) {
 		}
 	}
 	for part := range slices.Chunk(keys, AppendAtOnce) {
-		s.Append(&Item[M]{Gap: true, Time: s.config.Now(), Cost: gapCost, Size: 1}, part)
+		s.Append(NewGap[M](time.Now(), s.config.Now()), part)
 	}
 }
-
-// gapCost is what a gap item costs.
-const gapCost = 200
 
 // Keys returns the keys of all logs, of which some may be empty.
 func (s *Store[M]) Keys() []Key {
