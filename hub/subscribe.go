@@ -94,16 +94,12 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 	}
 	// From here on a revocation finds s; one that came before is on record.
 	if reason := h.revocations.check(r.Session, r.Authenticated, now); reason != "" {
-		s.End(reason)
-		s.reader.Close()
-		h.leave()
+		s.withdraw(reason)
 		return nil, reason
 	}
 	for _, topic := range topics {
 		if h.revocations.since(r.Authenticated, now, revocation{user: r.Session.User, topic: topic}) {
-			s.End(ReasonGone)
-			s.reader.Close()
-			h.leave()
+			s.withdraw(ReasonGone)
 			return nil, ErrForbiddenTopic
 		}
 	}
@@ -152,9 +148,7 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, fromOlde
 		s.mu.Unlock() // applying it may need s
 		end, caughtUp, err := h.cluster.catchUp(ctx)
 		if err != nil {
-			s.End(ReasonUnavailable)
-			s.reader.Close()
-			h.leave()
+			s.withdraw(ReasonUnavailable)
 			return ReasonUnavailable
 		}
 		s.mu.Lock()
@@ -171,6 +165,14 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, fromOlde
 		oldest.End(ReasonOverloaded)
 	}
 	return nil
+}
+
+// withdraw takes back a subscription that was admitted and is refused after all.
+// It was never handed out, so it is not observed.
+func (s *Subscription) withdraw(reason Reason) {
+	s.End(reason)
+	s.reader.Close()
+	s.hub.leave()
 }
 
 // begin sets where a subscription that was just opened begins to read. The caller

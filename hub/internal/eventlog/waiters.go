@@ -42,7 +42,6 @@ func (w *waiters[M]) add(f *follow[M]) {
 	defer w.mu.Unlock()
 	w.count.Add(1)
 	if x := w.index.Load(); x != nil {
-		f.inBitmap.Store(false)
 		x.add(f)
 		return
 	}
