@@ -442,19 +442,19 @@ var mutants = []mutant{
 	{
 		name: "a stream that is refused as revoked never leaves",
 		file: "hub/subscribe.go",
-		old:  "s.End(reason)\n\t\ts.reader.Close()\n\t\th.leave()", new: "s.End(reason)\n\t\ts.reader.Close()",
+		old:  "s.reader.Close()\n\ts.hub.leave()", new: "s.reader.Close()",
 		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "shut down",
 	},
 	{
 		name: "a stream that is refused as revoked stays in its logs",
 		file: "hub/subscribe.go",
-		old:  "s.End(reason)\n\t\ts.reader.Close()\n\t\th.leave()", new: "s.End(reason)\n\t\th.leave()",
+		old:  "s.reader.Close()\n\ts.hub.leave()", new: "s.hub.leave()",
 		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "logs",
 	},
 	{
 		name: "a stream that is refused its topic never leaves",
 		file: "hub/subscribe.go",
-		old:  "s.End(ReasonGone)\n\t\t\ts.reader.Close()\n\t\t\th.leave()", new: "s.End(ReasonGone)\n\t\t\ts.reader.Close()",
+		old:  "s.withdraw(ReasonGone)", new: "s.End(ReasonGone)\n\t\t\ts.reader.Close()",
 		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "shut down",
 	},
 	{
