@@ -1,6 +1,7 @@
 # What to do here. `make` alone says what there is.
 
 ADDR      = localhost:8080
+FRONT     = 127.0.0.1:8080
 BENCH     = .
 COUNT     = 1
 FUZZTIME  = 10m
@@ -26,6 +27,9 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
+JS      = clients/js
+ADAPTER = conformance/adapters/eventsource
+STRANGERS = proof/wild/clients
 
 # Names what the tests need beside Go and this machine lacks.
 define MISSING
@@ -46,10 +50,16 @@ endef
 
 help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
+	@echo 'make cluster   the chat on two processes, at http://$(FRONT)'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
+	@echo 'make cluster-test  several processes on each engine, with real faults; cluster-soak is its long form'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
+	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
+	@echo 'make conformance  clients against the cases of PROTOCOL.md, as tables'
+	@echo 'make schema    TypeScript and AsyncAPI that schema writes, held against their own tools'
+	@echo 'make wild      browsers, clients and proxies by others; WILD=short takes three minutes'
 	@echo 'make soak      the long form of the tests, and every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     benchmarks; BENCH=regexp COUNT=n choose'
 	@echo 'make peers     side by side with other libraries, into BENCHMARKS.md; INTO= prints'
@@ -58,9 +68,15 @@ help:
 run:
 	go run ./examples/chat -addr $(ADDR)
 
-test:
-	go test $(RACE) -shuffle=on -timeout 5m ./...
-	cd bench/load && go test $(RACE) -shuffle=on -timeout 5m ./...
+# Built and not "go run", which would not wait for it at Ctrl-C.
+cluster:
+	@mkdir -p out
+	cd examples/cluster && go build -o ../../out/cluster .
+	out/cluster -front $(FRONT) $(ARGS)
+
+test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/node_modules)
+	go test $(RACE) -shuffle=on -timeout 20m ./...
+	cd bench/load && go test $(RACE) -shuffle=on -timeout 20m ./...
 	@$(MISSING)
 
 # The modules below backplane/. Their tests start the servers that they need.
@@ -72,11 +88,20 @@ test-backplanes:
 	@export PATH="$$PATH$(addprefix :,$(POSTGRES))"; failed=; missing=; \
 	for module in $(BACKPLANES); do \
 		echo "test $$module"; cd $(CURDIR)/$$module; \
-		go test $(RACE) -shuffle=on -timeout 10m ./... || failed=1; \
+		go test $(RACE) -shuffle=on -timeout 20m ./... || failed=1; \
 		case $$module in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) continue;; esac; \
 		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
 	done; \
 	test -z "$$failed" && { test -z "$$missing" || test -z '$(REQUIRE)'; }
+
+# Without the race detector, which would leave little to be delivered: what it
+# could find, the tests of the packages can, too. What is skipped is named.
+cluster-test:
+	cd examples/cluster && go test $(RACE) -count=1 -timeout 5m ./...
+	cd proof/cluster && go test -count=1 -timeout 10m -v . $(ARGS)
+
+cluster-soak:
+	cd proof/cluster && go test -count=1 -timeout 2h -v . -soak $(ARGS)
 
 lint:
 	@failed=; unformatted=$$(gofmt -l $$(find . -name node_modules -prune -o -name '*.go' -print)); \
@@ -93,13 +118,29 @@ lint:
 e2e: $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node_modules)
 	cd $(E2E) && go test -count=1 -v ./...
 
-$(CLIENTS)/node_modules: $(CLIENTS)/package-lock.json
-	npm ci --prefix $(CLIENTS) --engine-strict --no-audit --no-fund
+wild: $(if $(shell command -v npm 2>/dev/null),$(STRANGERS)/node_modules)
+	cd proof/wild && go test $(RACE) ./... && go run . $(if $(WILD),-$(WILD)) $(ARGS)
+
+%/node_modules: %/package-lock.json
+	npm ci --prefix $* --engine-strict --ignore-scripts --no-audit --no-fund
 	touch $@
+
+js: $(if $(shell command -v npm 2>/dev/null),$(JS)/node_modules)
+	@if command -v npm >/dev/null; then cd $(JS) && npm run --silent check && npm test; \
+	else echo 'not run here: tests of the JavaScript client (npm is missing)'; test -z '$(REQUIRE)'; fi
+
+
+conformance: $(ADAPTER)/node_modules $(JS)/node_modules
+	go test -count=1 -v ./conformance -run 'Client|EventSource'
+
+SCHEMA = schema/judge
+schema: $(if $(shell command -v npm 2>/dev/null),$(SCHEMA)/npm/node_modules)
+	cd $(SCHEMA) && go test $(RACE) -count=1 ./...
 
 soak:
 	go test $(RACE) -shuffle=on -count=1 -timeout 3h -v ./proof -soak
-	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub -schedules $(SCHEDULES)
+	go test $(RACE) -count=1 -timeout 3h -run TestModel ./hub ./hub/internal/eventlog -schedules $(SCHEDULES)
+	go test $(RACE) -count=1 -timeout 3h -run TestCluster ./hub -cluster-schedules 5000
 	@set -e; for package in $$(go list ./...); do \
 		targets=$$(go test -list '^Fuzz' $$package); \
 		for target in $$targets; do case $$target in Fuzz*) \
@@ -126,4 +167,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run test test-backplanes lint e2e soak bench peers capacity
+.PHONY: help run cluster test test-backplanes cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity

@@ -47,8 +47,10 @@ var arrows = []struct {
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/ticket", []string{uuid, "event", "hub", "transport"}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
 	{"transport/internal/...", []string{uuid, "event", "hub", "transport", "transport/internal/...", "internal/..."}},
+	{"clients/js", nil},
 	{"internal/...", []string{uuid, "event", "hub", "transport"}},
 }
 
@@ -64,10 +66,11 @@ var never = []struct {
 	{"transport/sse", []string{"testing", websocket}},
 	{"transport/ws", []string{"testing"}},
 	{"transport/poll", []string{"testing", websocket}},
+	{"transport/ticket", []string{"testing", websocket}},
 }
 
 // outside the library, anything goes.
-var outside = []string{".", "examples/...", "bench/...", "proof/..."}
+var outside = []string{".", "examples/...", "bench/...", "proof/...", "clients/js/test/..."}
 
 func TestArrows(t *testing.T) {
 	list := list[struct {

@@ -72,7 +72,7 @@ func TestOnReportsFailuresAndContinues(t *testing.T) {
 	if got := c.Next(); string(got.Data()) != `"the one"` {
 		t.Errorf("got %s", got.Data())
 	}
-	for i, want := range []string{"the scale is broken", "unsupported type: chan int", "nobody"} {
+	for i, want := range []string{"the scale is broken", "unsupported type: chan int", "not a user"} {
 		if i >= len(reported) || !strings.Contains(reported[i], want) || !strings.Contains(reported[i], "order.weighed") {
 			t.Errorf("report %d: want %q of order.weighed in %q", i, want, reported)
 		}

@@ -41,6 +41,29 @@ func failed(results []conformance.Result, levels ...conformance.Level) (names []
 	return names
 }
 
+// alone runs the cases that have not passed once more, one at a time: a case with
+// bounds of time is judged wrongly where a busy machine delays the client's
+// connections. A client that does something wrong fails again.
+func alone(t *testing.T, results []conformance.Result, command ...string) []conformance.Result {
+	t.Helper()
+	for i, r := range results {
+		if r.Passed() || r.Case.Level == conformance.May {
+			continue
+		}
+		t.Logf("%s over %s once more, alone; it failed with %q", r.Case.Name, r.Transport, r.Faults)
+		again, err := conformance.Run(t.Context(), command, []conformance.Case{r.Case}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range again {
+			if a.Transport == r.Transport {
+				results[i] = a
+			}
+		}
+	}
+	return results
+}
+
 // missing ends a test that cannot run here: it fails where everything has to be
 // there, and else says what is not.
 func missing(t *testing.T, format string, args ...any) {
@@ -67,7 +90,7 @@ func TestGoClient(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", adapter, "./adapters/goclient").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	if names := failed(try(t, adapter), conformance.Must, conformance.Should, conformance.May); names != nil {
+	if names := failed(alone(t, try(t, adapter), adapter), conformance.Must, conformance.Should, conformance.May); names != nil {
 		t.Errorf("failed: %q", names)
 	}
 }
@@ -84,7 +107,8 @@ func TestJSClient(t *testing.T) {
 	if _, err := os.Stat(ws); err != nil {
 		missing(t, "%v: run npm ci in clients/js", err)
 	}
-	results := try(t, program, "adapters/js/adapter.js", module, ws)
+	command := []string{program, "adapters/js/adapter.js", module, ws}
+	results := alone(t, try(t, command...), command...)
 	if names := failed(results, conformance.Must, conformance.Should); names != nil {
 		t.Errorf("failed: %q", names)
 	}

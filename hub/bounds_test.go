@@ -46,6 +46,10 @@ func TestSharedMessageCostsOnce(t *testing.T) {
 	if got, want := h.Stats().Bytes, m.item.Cost+400*(eventlog.EntryOverhead+eventlog.LogOverhead); got != want {
 		t.Errorf("%d bytes, not %d", got, want)
 	}
+	h.store.Reset(h.store.Head()) // evicts everything
+	if got := h.Stats().Bytes; got != 0 {
+		t.Errorf("%d bytes are left when nothing is retained", got)
+	}
 }
 
 // One chatty user evicts only itself, by bytes as by count.

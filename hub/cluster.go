@@ -2,8 +2,8 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -300,102 +300,6 @@ func (c *cluster) signalChange() {
 	}
 }
 
-// apply applies a batch of records.
-func (c *cluster) apply(batch []SequencedRecord) error {
-	for _, r := range batch {
-		if c.comparing {
-			c.comparing = false
-			if r.Position == c.applied {
-				if r.Record.ID != c.lastID && r.Record.ID != uuid.Nil {
-					return errRewritten
-				}
-				continue
-			}
-		}
-		if r.Position <= c.applied { // only this goroutine writes applied
-			continue
-		}
-		if err := c.applyRecord(r); err != nil {
-			c.hub.unreadable(fmt.Errorf("%w (position %d)", err, r.Position))
-		}
-		c.lastID = r.Record.ID
-		c.mu.Lock()
-		c.applied = r.Position
-		c.last = max(c.last, r.Position)
-		c.signalChange()
-		c.mu.Unlock()
-	}
-	c.noteCaughtUp()
-	return nil
-}
-
-// unreadable reports a record that cannot be applied. Without an observer it is
-// logged at most once a minute: there may be very many.
-func (h *Hub) unreadable(err error) {
-	if h.options.Observer.Error != nil {
-		h.Report(err)
-		return
-	}
-	if n := h.warnings.due("unreadable", time.Now()); n > 0 {
-		h.options.Logger.Warn("crier: records of the backplane cannot be applied", "count", n, "error", err)
-	}
-}
-
-func (c *cluster) applyRecord(r SequencedRecord) error {
-	h := c.hub
-	p := r.Position + h.cursors.Load().base
-	if r.Record.ID == uuid.Nil || !c.seen.add(r.Record.ID) {
-		h.store.Skip(p)
-		return nil
-	}
-	read := recordReader{data: r.Data}
-	var err error
-	switch kind := read.kind(); {
-	case read.err != nil:
-		err = read.err
-	case kind == recordEvent:
-		err = c.applyEvent(p, &read)
-	case kind == recordRevocation:
-		if user, session := read.user(), read.string(); read.err == nil {
-			h.applyRevocation(user, session, p)
-		}
-		err = read.err
-	case kind == recordJoin, kind == recordLeave:
-		if user, topic := read.user(), read.string(); read.err == nil {
-			h.applyMove(kind == recordJoin, user, topic)
-		}
-		err = read.err
-	default:
-		err = fmt.Errorf("%w: it is of the unknown kind %d: is this process of an older release?", errRecord, kind)
-	}
-	h.store.Skip(p)
-	return err
-}
-
-func (c *cluster) applyEvent(p position, read *recordReader) error {
-	h := c.hub
-	c.keys = read.keys(c.keys[:0])
-	published := time.UnixMilli(int64(read.number()))
-	if read.err != nil {
-		return read.err
-	}
-	e, err := h.registry.DecodeBinary(read.data)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errRecord, err)
-	}
-	m, err := h.wrap(e)
-	if err != nil {
-		return err
-	}
-	// Another process's clock is a hint: an event is never from the future.
-	m.item.Time = min(m.item.Time, int64(published.Sub(h.began)))
-	_, err = h.store.AppendAt(p, &m.item, c.keys)
-	if err != nil {
-		return nil // the hub is closed
-	}
-	return nil
-}
-
 // publish appends an event to the sequence.
 func (c *cluster) publish(ctx context.Context, e *event.Event, keys []eventlog.Key) error {
 	for len(keys) > 0 {
@@ -419,46 +323,28 @@ func (c *cluster) append(ctx context.Context, r Record) error {
 	return c.engine.Append(ctx, r)
 }
 
-// catchUp waits until this process has applied what the engine held when it was
-// asked, and reports whether it has. It gives up after Options.CatchUp; end is then
-// the position up to which the engine held records. An error means that nobody
-// knows.
-func (c *cluster) catchUp(ctx context.Context) (end position, caughtUp bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.hub.options.CatchUp)
-	defer cancel()
-	tail, err := c.tails.ask(ctx, c.tail)
-	if err != nil {
-		return 0, false, err
-	}
-	for {
-		c.mu.Lock()
-		sameEpoch := c.epoch == tail.Epoch
-		if sameEpoch && c.applied >= tail.Last {
-			c.mu.Unlock()
-			return 0, true, nil
-		}
-		c.waiting++
-		changed := c.changed
-		c.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			if !sameEpoch {
-				return 0, false, context.Cause(ctx)
-			}
-			return tail.Last + c.hub.cursors.Load().base, false, nil
-		}
-	}
+// A BackplaneStatus says how a hub follows its backplane. In JSON, Error is its
+// text.
+type BackplaneStatus struct {
+	Following bool      `json:"following"`       // the hub is connected to the engine and follows it
+	Since     time.Time `json:"since,omitzero"`  // since when it is not; zero if it is
+	Error     error     `json:"error,omitempty"` // why it is not
+	Epoch     string    `json:"epoch"`
+	Applied   uint64    `json:"applied"` // position of the last record that was applied
+	Lag       uint64    `json:"lag"`     // records that are known to be in the sequence and are not applied
 }
 
-// A BackplaneStatus says how a hub follows its backplane.
-type BackplaneStatus struct {
-	Following bool      // the hub is connected to the engine and follows it
-	Since     time.Time // since when it is not; zero if it is
-	Error     error     // why it is not
-	Epoch     string
-	Applied   uint64 // position of the last record that was applied
-	Lag       uint64 // records that are known to be in the sequence and are not applied
+// MarshalJSON implements json.Marshaler.
+func (s BackplaneStatus) MarshalJSON() ([]byte, error) {
+	type plain BackplaneStatus // without this method
+	v := struct {
+		plain
+		Error string `json:"error,omitempty"` // takes the place of plain's
+	}{plain: plain(s)}
+	if s.Error != nil {
+		v.Error = s.Error.Error()
+	}
+	return json.Marshal(v)
 }
 
 func (c *cluster) status() BackplaneStatus {
@@ -473,76 +359,3 @@ func (c *cluster) status() BackplaneStatus {
 		Lag:       max(c.last, c.applied) - c.applied,
 	}
 }
-
-// A tails lets callers who ask for the end of the sequence at the same time share
-// one question: clients with unknown ids must not cost the engine one each. An
-// answer counts for those who asked before the question was sent.
-type tails struct {
-	mu   sync.Mutex
-	busy bool
-	next *tailCall
-}
-
-type tailCall struct {
-	done chan struct{}
-	tail Tail
-	err  error
-}
-
-func (t *tails) ask(ctx context.Context, ask func(context.Context) (Tail, error)) (Tail, error) {
-	t.mu.Lock()
-	if t.next == nil {
-		t.next = &tailCall{done: make(chan struct{})}
-	}
-	call := t.next
-	if !t.busy {
-		t.busy = true
-		go t.answer(context.WithoutCancel(ctx), ask)
-	}
-	t.mu.Unlock()
-	select {
-	case <-call.done:
-		return call.tail, call.err
-	case <-ctx.Done():
-		return Tail{}, context.Cause(ctx)
-	}
-}
-
-// answer asks as long as there is somebody to answer.
-func (t *tails) answer(ctx context.Context, ask func(context.Context) (Tail, error)) {
-	for {
-		t.mu.Lock()
-		call := t.next
-		if t.next = nil; call == nil {
-			t.busy = false
-			t.mu.Unlock()
-			return
-		}
-		t.mu.Unlock()
-		call.tail, call.err = ask(ctx)
-		close(call.done)
-	}
-}
-
-// recent remembers the ids of the last records, so that one that stands in the
-// sequence twice is applied once: between recentIDs and twice as many.
-type recent struct{ now, past map[uuid.UUID]struct{} }
-
-const recentIDs = 1 << 15
-
-// add reports whether the id is new.
-func (r *recent) add(id uuid.UUID) bool {
-	if _, ok := r.now[id]; ok {
-		return false
-	}
-	if _, ok := r.past[id]; ok {
-		return false
-	}
-	if r.now == nil || len(r.now) >= recentIDs {
-		r.past, r.now = r.now, make(map[uuid.UUID]struct{})
-	}
-	r.now[id] = struct{}{}
-	return true
-}
-
-func (r *recent) clear() { r.now, r.past = nil, nil }

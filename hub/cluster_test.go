@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 	"github.com/crier-go/crier/hub/backplanetest"
 )
 
-var clusterSchedules = flag.Int("cluster-schedules", 300, "how many schedules the cluster test runs")
+var clusterSchedules = flag.Int("cluster-schedules", 80, "how many schedules the cluster test runs")
 
 var clusterKinds = func() *event.Registry {
 	r := new(event.Registry)
@@ -589,4 +590,43 @@ func TestClusterRecordOfAnotherRelease(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// A process that starts late can derive state from what others have published.
+func TestClusterFromOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory, _, hubs := processes(t, 1)
+		publishNote(t, hubs[0], "one")
+		publishNote(t, hubs[0], "two")
+		h, err := hub.Open(t.Context(), clusterKinds, &hub.Options{Backplane: memory.Handle(), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Shutdown(context.Background())
+		s, err := h.Subscribe(hub.Request{
+			Session: hub.Session{User: uuid.UUID{1}, Allowed: hub.Everything()}, Filter: hub.Everything(), FromOldest: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		publishNote(t, hubs[0], "three")
+		synctest.Wait()
+		if got := texts(s); !slices.Equal(got, []string{"one", "two", "three"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestBackplaneStatusAsJSON(t *testing.T) {
+	for want, status := range map[string]hub.BackplaneStatus{
+		`{"following":true,"epoch":"e","applied":7,"lag":0}`: {Following: true, Epoch: "e", Applied: 7},
+		`{"following":false,"since":"2026-01-02T03:04:05Z","epoch":"","applied":0,"lag":2,"error":"gone"}`: {
+			Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Error: errors.New("gone"), Lag: 2,
+		},
+	} {
+		if got, err := json.Marshal(status); err != nil || string(got) != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	}
 }

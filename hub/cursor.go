@@ -118,9 +118,11 @@ func (h *Hub) parseLastID(after string) lastID {
 	return l
 }
 
-// resolve turns a client's last id into a start. The head is that of the time at
-// which r began to follow its logs.
-func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], head position) start {
+// resolve turns a client's last id into a start. It is looked up in the logs that
+// r follows, and in those of topics that the session may follow: a client may come
+// back with other topics. The head is that of the time at which r began to follow
+// its logs.
+func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], topics []string, head position) start {
 	unknown := start{after: head, unknown: true}
 	switch l.kind {
 	case 0:
@@ -137,6 +139,11 @@ func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], head position) sta
 	case 7:
 		if p, ok := r.Find(l.id); ok {
 			return start{after: p}
+		}
+		for _, topic := range topics { // which the client may have followed before
+			if p, ok := h.store.Find(eventlog.Key{Name: topic}, l.id); ok {
+				return start{after: p}
+			}
 		}
 		if h.cluster == nil && eventlog.Millis(l.id) < h.store.OldestMade() {
 			// It is older than everything this hub has published: the client

@@ -51,6 +51,12 @@ func (f Filter) Includes(c event.Category) bool {
 	return ok || f.everything
 }
 
+// Categories returns the categories that f includes, sorted. It reports true, and
+// returns none, if f includes every category.
+func (f Filter) Categories() (cs []event.Category, everything bool) {
+	return slices.Clone(f.categories), f.everything
+}
+
 // isZero reports whether f is empty.
 func (f Filter) isZero() bool { return !f.everything && len(f.categories) == 0 }
 

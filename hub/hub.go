@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,12 @@ func newHub(r *event.Registry, o *Options) *Hub {
 	})
 	h.counters.init()
 	h.presence = presence{hub: h, events: h.options.Presence}
+	if h.options.Restore != nil {
+		if err := h.restore(h.options.Restore); err != nil {
+			h.Report(fmt.Errorf("the hub starts empty: %w", err))
+		}
+		h.options.Restore = nil // it may hold a file's contents
+	}
 	return h
 }
 

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -56,6 +57,11 @@ type Options struct {
 	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
+	// Restore is a state that [Hub.Save] has written. New reads it to its end,
+	// and does not close it. If it cannot be used (see [ErrNotSaved] and the
+	// errors beside it), New logs an error, reports it to Observer.Error, and
+	// the hub starts empty. Default: the hub starts empty.
+	Restore io.Reader
 	// Backplane connects the hub to those of other processes. Use it with
 	// [Open]. Default: the hub is alone, and in memory.
 	Backplane Backplane

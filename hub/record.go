@@ -173,16 +173,21 @@ func (r *recordReader) keys(dst []eventlog.Key) []eventlog.Key {
 		r.err = errRecord
 	}
 	for ; n > 0 && r.err == nil; n-- {
-		switch r.byte() {
-		case audienceEveryone:
-			dst = append(dst, eventlog.Key{})
-		case audienceUser:
-			dst = append(dst, eventlog.Key{ID: r.user()})
-		case audienceTopic:
-			dst = append(dst, eventlog.Key{Name: r.string()})
-		default:
-			r.err = errRecord
-		}
+		dst = append(dst, r.key())
 	}
 	return dst
+}
+
+// key reads an audience.
+func (r *recordReader) key() (key eventlog.Key) {
+	switch r.byte() {
+	case audienceEveryone:
+	case audienceUser:
+		key.ID = r.user()
+	case audienceTopic:
+		key.Name = r.string()
+	default:
+		r.err = errRecord
+	}
+	return key
 }

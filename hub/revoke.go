@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -123,6 +124,17 @@ func (r *revocations) since(authenticated, at time.Time, v revocation) bool {
 		}
 	}
 	return false
+}
+
+// recent returns what is remembered.
+func (r *revocations) recent(at time.Time) map[revocation]time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(at)
+	all := map[revocation]time.Time{}
+	maps.Copy(all, r.past)
+	maps.Copy(all, r.now)
+	return all
 }
 
 func (r *revocations) turn(at time.Time) {

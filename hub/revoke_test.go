@@ -74,6 +74,17 @@ func TestSubscribeRefusedWhenRevoked(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 		}
+		h.RevokeSession(context.Background(), alice, "tablet") // begins a generation
+		time.Sleep(30 * time.Second)
+		before := time.Now()
+		h.RevokeSession(context.Background(), alice, "laptop")
+		time.Sleep(40 * time.Second)
+		h.RevokeSession(context.Background(), alice, "tablet") // begins the next
+		if err := subscribe(before, "laptop"); err != error(ReasonRevoked) {
+			t.Errorf("authenticated before the revocation, a generation ago: %v", err)
+		}
+		time.Sleep(time.Hour)
+		h.RevokeSession(context.Background(), alice, "tablet")
 		if n := len(h.revocations.now) + len(h.revocations.past); n > 1 {
 			t.Errorf("%d revocations are remembered after an hour", n)
 		}
@@ -116,11 +127,89 @@ func TestRevokeWhileSubscribing(t *testing.T) {
 	for h.ids.Load() == 0 {
 		runtime.Gosched()
 	}
+	for range 10_000 { // until it waits for h.mu, which cannot be seen
+		runtime.Gosched()
+	}
 	h.RevokeSession(context.Background(), alice, "laptop")
 	h.mu.Unlock()
 	if err := <-result; err != error(ReasonRevoked) {
 		t.Errorf("the stream goes on after the revocation: %v", err)
 	}
+}
+
+// A stream that ends while it still takes what was published before: a second
+// soft end gives it no more, and a hard one ends it at once.
+func TestEndWhileDraining(t *testing.T) {
+	h := New(&kinds, nil)
+	open := func() *Subscription {
+		s := subscribed(t, h, alice, "")
+		publish(t, h, made(note, alice, "before"))
+		must(h.RevokeUser(context.Background(), alice))
+		publish(t, h, made(note, alice, "after"))
+		return s
+	}
+	s := open()
+	s.end(ReasonShutdown, true)
+	expect(t, taken(t, s), "before", ReasonRevoked.Error())
+	s = open()
+	s.End(ReasonSlow)
+	expect(t, taken(t, s), ReasonSlow.Error())
+}
+
+// A stream that is refused at the last moment has been in the hub for a while. It
+// leaves nothing behind.
+func TestRefusedStreamsLeave(t *testing.T) {
+	for name, refuse := range map[string]func(*Hub, Request) error{
+		"revoked": func(h *Hub, r Request) error {
+			h.RevokeUser(context.Background(), alice)
+			_, err := h.Subscribe(r)
+			return err
+		},
+		"topic taken": func(h *Hub, r Request) error {
+			h.Leave(context.Background(), alice, "room")
+			_, err := h.Subscribe(r)
+			return err
+		},
+	} {
+		h := New(&kinds, nil)
+		r := request(alice, "laptop")
+		r.Authenticated = time.Now()
+		r.Session.Topics, r.Topics = []string{"room"}, []string{"room"}
+		if err := refuse(h, r); err == nil {
+			t.Fatalf("%s: the stream was not refused", name)
+		}
+		if n := h.store.Usage().Logs; n != 1 {
+			t.Errorf("%s: %d logs are left for nobody", name, n-1)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if err := h.Shutdown(ctx); err != nil {
+			t.Errorf("%s: the hub does not shut down: %v", name, err)
+		}
+		cancel()
+	}
+}
+
+// A stream that is closed is collected, although its session expires much later.
+func TestClosedStreamIsCollected(t *testing.T) {
+	collected := make(chan struct{})
+	h := New(&kinds, nil)
+	func() {
+		r := request(alice, "laptop")
+		r.Session.Expires = time.Now().Add(time.Hour)
+		s := must(h.Subscribe(r))
+		runtime.AddCleanup(s, func(struct{}) { close(collected) }, struct{}{})
+		s.Close()
+	}()
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-collected:
+			runtime.KeepAlive(h)
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("a closed stream is held by its timer")
 }
 
 func TestStreamEndsWhenSessionExpires(t *testing.T) {

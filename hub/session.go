@@ -15,7 +15,8 @@ type Session struct {
 	// ID names the login that the stream belongs to, for RevokeSession. Empty
 	// means that only RevokeUser can end it.
 	ID string
-	// Expires is when the stream ends with reason [ReasonExpired]. Zero means never.
+	// Expires is when the stream ends with reason [ReasonExpired]. Zero means
+	// never. [Subscription.Renew] changes it for an open stream.
 	Expires time.Time
 	// Topics are the topics that this session may follow. A stream follows those
 	// of them that its request names. For topics that are not known beforehand,
@@ -48,6 +49,12 @@ type Request struct {
 	// cursor. Empty means from now on. It may be anything at all: what cannot
 	// be placed opens the stream with a gap of reason "unknown".
 	After string
+	// FromOldest lets a stream without After begin with everything that the hub
+	// retains for it. It is for streams of the application's own that derive
+	// state from events: with a backplane, a process that starts late learns so
+	// what others have published. What the hub does not retain any more is no
+	// gap.
+	FromOldest bool
 	// Transport names who carries the stream, for Stats and the observer:
 	// "sse", "ws", or a name of your own.
 	Transport string

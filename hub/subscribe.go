@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,6 +70,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:        h,
 		id:         h.ids.Add(1),
 		session:    r.Session,
+		expires:    r.Session.Expires,
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
 		userAgent:  r.UserAgent,
@@ -87,29 +89,23 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 			return nil, ReasonUnavailable
 		}
 	}
-	if err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {
+	if err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {
 		return nil, err
 	}
 	// From here on a revocation finds s; one that came before is on record.
 	if reason := h.revocations.check(r.Session, r.Authenticated, now); reason != "" {
-		s.End(reason)
-		s.reader.Close()
-		h.leave()
+		s.withdraw(reason)
 		return nil, reason
 	}
 	for _, topic := range topics {
 		if h.revocations.since(r.Authenticated, now, revocation{user: r.Session.User, topic: topic}) {
-			s.End(ReasonGone)
-			s.reader.Close()
-			h.leave()
+			s.withdraw(ReasonGone)
 			return nil, ErrForbiddenTopic
 		}
 	}
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()
-		if !s.closed {
-			s.expiry = time.AfterFunc(time.Until(r.Session.Expires), func() { s.end(ReasonExpired, true) })
-		}
+		s.scheduleExpiry()
 		s.mu.Unlock()
 	}
 	return s, nil
@@ -117,7 +113,7 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 
 // admit registers s and sets where it starts. No event that is published from
 // here on passes it by.
-func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics []string) error {
+func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, fromOldest bool, topics []string) error {
 	user := eventlog.Key{ID: s.session.User}
 	h.mu.Lock()
 	if h.closed {
@@ -134,43 +130,69 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, topics [
 	for _, topic := range topics {
 		keys = append(keys, eventlog.Key{Name: topic})
 	}
+	// Others find s once it is in a log. A Join that does waits until s has a
+	// position.
+	s.mu.Lock()
 	head := h.store.Open(&s.reader, keys...)
 	if h.cluster != nil {
 		head = max(head, h.cluster.end.Load())
 	}
 	h.mu.Unlock()
 
-	at := h.resolve(after, &s.reader, head)
+	at := h.resolve(after, &s.reader, s.session.Topics, head)
+	if fromOldest && after.kind == 0 {
+		at = start{retained: true}
+	}
 	if at.unknown && h.cluster != nil && after.kind != lastIDInvalid {
 		// The id may be of something that this process has yet to apply.
+		s.mu.Unlock() // applying it may need s
 		end, caughtUp, err := h.cluster.catchUp(ctx)
-		switch {
-		case err != nil:
-			s.End(ReasonUnavailable)
-			s.reader.Close()
-			h.leave()
+		if err != nil {
+			s.withdraw(ReasonUnavailable)
 			return ReasonUnavailable
-		case caughtUp:
-			at = h.resolve(after, &s.reader, max(h.store.Head(), h.cluster.end.Load()))
-		default:
+		}
+		s.mu.Lock()
+		if caughtUp {
+			at = h.resolve(after, &s.reader, s.session.Topics, max(h.store.Head(), h.cluster.end.Load()))
+		} else {
 			// The client may have seen anything up to the end.
 			at = start{after: max(head, end), unknown: true}
 		}
 	}
-	s.mu.Lock() // a shutdown may have found s already
-	if at.retained {
-		s.reader.StartAtOldest()
-	} else {
-		s.reader.Start(at.after)
-	}
-	if s.start = at; at.unknown {
-		s.pending = append(s.pending, newControlMessage(h.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
-	}
+	s.begin(at)
 	s.mu.Unlock()
 	if oldest != nil {
 		oldest.End(ReasonOverloaded)
 	}
 	return nil
+}
+
+// withdraw takes back a subscription that was admitted and is refused after all.
+// It was never handed out, so it is not observed.
+func (s *Subscription) withdraw(reason Reason) {
+	s.End(reason)
+	s.reader.Close()
+	s.hub.leave()
+}
+
+// begin sets where a subscription that was just opened begins to read. The caller
+// holds s.mu.
+func (s *Subscription) begin(at start) {
+	if at.retained {
+		s.reader.StartAtOldest()
+	} else {
+		s.reader.Start(at.after)
+	}
+	// If a topic was joined during a catch-up, there was no position to announce.
+	before := len(s.pending)
+	s.pending = slices.DeleteFunc(s.pending, func(m *Message) bool { return m.Type() == TypeFilter })
+	joined := len(s.pending) < before
+	if s.start = at; at.unknown {
+		s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
+	}
+	if joined {
+		s.announceFilter()
+	}
 }
 
 // checkLimits decides whether one more stream may open, and which other one has

@@ -31,6 +31,7 @@ type Subscription struct {
 	start     start    // where it began, until a gap of an unknown id has been taken; else zero
 	abort     func()
 	onEnd     func()
+	expires   time.Time // zero means never
 	expiry    *time.Timer
 
 	id         uint64
@@ -164,8 +165,15 @@ func (s *Subscription) skip() {
 	}
 }
 
-// Session returns the session that the subscription was opened with.
-func (s *Subscription) Session() Session { return s.session }
+// Session returns the session that the subscription was opened with. Its Expires
+// is that of the last Renew.
+func (s *Subscription) Session() Session {
+	session := s.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session.Expires = s.expires
+	return session
+}
 
 // SetFilter changes what the subscription receives, within what its session
 // allows. The filter applies to everything that has not been taken yet. The next
@@ -185,6 +193,19 @@ func (s *Subscription) SetFilter(f Filter) error {
 	s.mu.Unlock()
 	s.reader.Wake()
 	return nil
+}
+
+// AnnounceFilter lets the next Take begin with a message of [TypeFilter], as
+// SetFilter does, and changes nothing. It is for a transport that must answer a
+// client whose request left the filter as it was.
+func (s *Subscription) AnnounceFilter() {
+	s.mu.Lock()
+	if s.over == "" {
+		s.skip()
+		s.announceFilter()
+	}
+	s.mu.Unlock()
+	s.reader.Wake()
 }
 
 // announceFilter lets the next Take begin with what is now in force. The caller
@@ -232,19 +253,25 @@ func (s *Subscription) endAt(reason Reason, at position) {
 
 func (s *Subscription) finish(reason Reason, drain bool, until position) {
 	s.mu.Lock()
-	var onEnd func()
-	switch {
-	case s.over == "":
-		s.over, s.draining, s.until = reason, drain, until
-		onEnd = s.onEnd
-	case s.draining && !drain: // more urgent than a shutdown
-		s.over, s.draining = reason, false
-	}
+	onEnd := s.setReason(reason, drain, until)
 	s.mu.Unlock()
 	if onEnd != nil {
 		onEnd()
 	}
 	s.reader.Wake()
+}
+
+// setReason records why the subscription ends, and returns what to call without
+// the lock, or nil. The caller holds s.mu, and wakes the reader afterwards.
+func (s *Subscription) setReason(reason Reason, drain bool, until position) (onEnd func()) {
+	switch {
+	case s.over == "":
+		s.over, s.draining, s.until = reason, drain, until
+		return s.onEnd
+	case s.draining && !drain: // more urgent than a shutdown
+		s.over, s.draining = reason, false
+	}
+	return nil
 }
 
 // Close releases the subscription; its reason is [ReasonGone] if it has not

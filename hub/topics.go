@@ -42,6 +42,14 @@ func (h *Hub) authorize(ctx context.Context, s Session, removed []string, topics
 	return want, nil
 }
 
+// MayFollow returns nil if a session may follow topics, and otherwise the error that
+// Subscribe would return for them. It does not know of topics that [Hub.Leave] has
+// taken from the user.
+func (h *Hub) MayFollow(ctx context.Context, s Session, topics ...string) error {
+	_, err := h.authorize(ctx, s, nil, topics)
+	return err
+}
+
 // SetTopics changes which topics the subscription follows, to those given and no
 // others. It is for what a client asks for: each topic must be one of the
 // session's, or Options.Authorize must allow it. Nothing of a topic that is left
@@ -55,7 +63,7 @@ func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
 	s.mu.Lock()
 	removed := slices.Clone(s.removed)
 	s.mu.Unlock()
-	want, err := s.hub.authorize(ctx, s.session, removed, topics)
+	want, err := s.hub.authorize(ctx, s.Session(), removed, topics)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,7 +64,11 @@ func TestTopicResumesFromItsEvent(t *testing.T) {
 	}
 	publishTo(t, h, "2", Topic("doc:1"))
 	expect(t, taken(t, following(t, h, alice, first.ID().String(), "doc:1")), "2")
-	// Who does not follow the topic does not learn that the event exists.
+	// A client may come back without the topic.
+	s := must(h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything(), Topics: []string{"doc:1"}}, Filter: Everything(), After: first.ID().String()}))
+	defer s.Close()
+	expect(t, taken(t, s))
+	// Who may not follow the topic does not learn that the event exists.
 	expect(t, taken(t, following(t, h, alice, first.ID().String())), gapUnknown)
 }
 
@@ -284,4 +289,49 @@ func TestLatestValueIsEnough(t *testing.T) {
 	}
 	expect(t, taken(t, s), `["a","3"]`, `["b","2"]`)
 	expect(t, taken(t, subscribed(t, h, alice, first.ID().String())), `["a","3"]`, `["b","2"]`)
+}
+
+// A user joins a topic while one of the user's streams is on its way into the hub:
+// it has a place in the logs, and not yet a position. The position that the stream
+// is told of must not be one from which it would get events again.
+func TestJoinWhileSubscribing(t *testing.T) {
+	h := New(&kinds, nil)
+	for range 3 {
+		publish(t, h, made(note, alice, "x"))
+	}
+	at := h.cursors.Load().encode(h.store.Head())
+	r := request(alice, "")
+	r.After = at.String()
+	for range 5000 {
+		var both sync.WaitGroup
+		var s *Subscription
+		both.Go(func() { s = must(h.Subscribe(r)) })
+		both.Go(func() { must(h.Join(context.Background(), alice, "room")) })
+		both.Wait()
+		for _, m := range must(s.Take(nil)) {
+			if m.Type() != TypeFilter || m.ID() != at {
+				t.Fatalf("it gets %s, id %v; it resumed after %v", text(m), m.ID(), at)
+			}
+		}
+		s.Close()
+	}
+}
+
+func TestFromOldest(t *testing.T) {
+	h := New(&kinds, &Options{UserEvents: 2})
+	for i := range 3 {
+		publishTo(t, h, fmt.Sprint(i), Topic("doc:1"), User(alice))
+	}
+	r := Request{
+		Session: Session{User: bob, Allowed: Everything(), Topics: []string{"doc:1"}},
+		Filter:  Everything(), Topics: []string{"doc:1"}, FromOldest: true,
+	}
+	s := must(h.Subscribe(r))
+	defer s.Close()
+	expect(t, taken(t, s), "1", "2")
+	r.After = h.Cursor()
+	publishTo(t, h, "3", Topic("doc:1"))
+	resumed := must(h.Subscribe(r))
+	defer resumed.Close()
+	expect(t, taken(t, resumed), "3")
 }

@@ -1,17 +1,18 @@
 package proof
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/crier-go/crier/proof/interleave"
 )
 
-// A mutant is a library that is broken in one place. It exists only while its
-// test is compiled, by way of go test's -overlay.
+// A mutant is a library that is broken in one place. It exists only in a test
+// binary that is compiled by way of go test's -overlay.
 type mutant struct {
 	name     string
 	file     string // below the module's root
@@ -19,6 +20,14 @@ type mutant struct {
 	pkg, run string // the test that must notice
 	notices  string // and how, a regular expression over its output
 }
+
+// stress is the package whose tests run on a hub with yields, and wrong is what
+// they say of a hub that breaks its promises. A reader that looks at an entry
+// which is gone may also panic.
+const (
+	stress = "./proof/interleave/stress"
+	wrong  = "lost without a gap|asleep for ever|doubled|late:|foreign:|different orders|nothing is missing|panic:"
+)
 
 var mutants = []mutant{
 	{
@@ -175,7 +184,7 @@ var mutants = []mutant{
 		name: "a superseded item is still delivered",
 		file: "hub/internal/eventlog/retention.go",
 		old:  "r.supersede(old)\n\tt.remove(old)", new: "t.remove(old)",
-		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "FAIL",
+		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "invalid memory",
 	},
 	{
 		name: "the id of a superseded item is forgotten",
@@ -186,8 +195,8 @@ var mutants = []mutant{
 	{
 		name: "a revocation is checked before the stream can be found",
 		file: "hub/subscribe.go",
-		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {\n\t\treturn nil, err\n\t}\n",
-		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
+		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
+		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
 		pkg:  "./hub", run: "TestRevokeWhileSubscribing", notices: "goes on after the revocation",
 	},
 	{
@@ -199,7 +208,7 @@ var mutants = []mutant{
 	{
 		name: "an id is looked up in everybody's logs",
 		file: "hub/internal/eventlog/reader.go",
-		old:  "\tfor _, f := range r.follows {\n\t\tfor _, ring := range", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor _, l := range r.store.directory.logs {\n\t\tf := &follow[M]{log: l}\n\t\tfor _, ring := range",
+		old:  "\tfor _, f := range r.follows {\n\t\tif at, found := f.log.find(id); found {", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor _, l := range r.store.directory.logs {\n\t\tif at, found := l.find(id); found {",
 		pkg: "./hub", run: "TestResume", notices: "another_user",
 	},
 	{
@@ -210,7 +219,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a record that is repeated is applied again",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "r.Record.ID == uuid.Nil || !c.seen.add(r.Record.ID)", new: "r.Record.ID == uuid.Nil",
 		pkg: "./hub", run: "TestCluster", notices: "seed",
 	},
@@ -222,7 +231,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the record at the last applied position is not compared",
-		file: "hub/cluster.go",
+		file: "hub/apply.go",
 		old:  "return errRewritten", new: "continue",
 		pkg: "./hub", run: "TestClusterRewritten", notices: "got",
 	},
@@ -244,6 +253,216 @@ var mutants = []mutant{
 		old:  "k.class = eventlog.Ephemeral", new: "_ = eventlog.Ephemeral",
 		pkg: "./hub", run: "TestEphemeral|TestModel", notices: "FAIL",
 	},
+	// What only schedules with yields show, see package interleave.
+	{
+		name: "intact does not look at first",
+		file: "hub/internal/eventlog/read.go",
+		old:  " && c.ring.first.Load() <= c.start &&", new: " &&",
+		pkg: stress, run: "TestOracle/evicting", notices: wrong,
+	},
+	{
+		name: "intact does not look at compactions",
+		file: "hub/internal/eventlog/read.go",
+		old:  "c.rebuilt&1 == 0 && c.ring.rebuilt.Load() == c.rebuilt", new: "true",
+		pkg: stress, run: "TestOracle/latest", notices: wrong,
+	},
+	{
+		name: "an id is not looked up again after a compaction",
+		file: "hub/internal/eventlog/ring.go",
+		old:  "before&1 == 0 && r.rebuilt.Load() == before {", new: "before == before {",
+		pkg: stress, run: "TestOracle/latest", notices: wrong,
+	},
+	{
+		name: "a publish goes to a log that was dropped",
+		file: "hub/internal/eventlog/store.go",
+		old:  "case l.dropped:", new: "case false:",
+		pkg: stress, run: "TestLogsComeAndGo", notices: wrong,
+	},
+	{
+		name: "a reader follows a log that was dropped",
+		file: "hub/internal/eventlog/reader.go",
+		old:  "\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n\tfor _, key := range keys {\n\t\tr.followLocked(key)\n\t}\n",
+		new:  "\tfor _, key := range keys {\n\t\tr.followLocked(key)\n\t}\n",
+		pkg:  stress, run: "TestLogsComeAndGo", notices: wrong,
+	},
+	{
+		name: "a log that is followed is dropped",
+		file: "hub/internal/eventlog/directory.go",
+		old:  " || l.readers.count.Load() > 0", new: "",
+		pkg: stress, run: "TestLogsComeAndGo", notices: wrong,
+	},
+	{
+		name: "Wake does not look a second time",
+		file: "hub/internal/eventlog/wake.go",
+		old:  "r.wakeRequested.Store(true)\n\tr.wakeSleeping()", new: "r.wakeRequested.Store(true)",
+		pkg: stress, run: "TestSleepers/^list", notices: "asleep for ever",
+	},
+	{
+		name: "two who wake a reader both signal it",
+		file: "hub/internal/eventlog/wake.go",
+		old:  "if s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {", new: "if s.asleep.Load() {\n\t\ts.asleep.Store(false)",
+		pkg: stress, run: "TestSleepers/^list", notices: "although it was awake",
+	},
+	{
+		name: "a reader that wakes by itself is signalled, too",
+		file: "hub/internal/eventlog/wake.go",
+		old:  "return !r.asleep.CompareAndSwap(true, false)", new: "r.asleep.Store(false)\n\treturn false",
+		pkg: stress, run: "TestSleepers/^list", notices: "although it was awake",
+	},
+	{
+		name: "the summary bit is not restored",
+		file: "hub/internal/eventlog/index.go",
+		old:  "if g.words[w].Load() != 0 { // another", new: "if false { // another",
+		pkg: stress, run: "TestSleepers/nearly_empty_index", notices: wrong,
+	},
+	{
+		name: "inBitmap is set after the bit",
+		file: "hub/internal/eventlog/index.go",
+		old:  "f.inBitmap.Store(true) // before the bit: whoever clears that clears this\n\tx.set(f)", new: "x.set(f)\n\tf.inBitmap.Store(true)",
+		pkg: stress, run: "TestSleepers/nearly_empty_index", notices: wrong,
+	},
+	{
+		name: "inBitmap is cleared before the bit",
+		file: "hub/internal/eventlog/index.go",
+		old:  "\tif g.words[w].And(^awake) == awake { // that was all of the word\n",
+		new:  "\tfor set := awake; set != 0; set &= set - 1 {\n\t\tif f := g.slots[w*64+bits.TrailingZeros64(set)].Load(); f != nil {\n\t\t\tf.inBitmap.Store(false)\n\t\t\tif f.reader.wakeSleeping() {\n\t\t\t\twoken++\n\t\t\t}\n\t\t}\n\t}\n\tif prior := awake; g.words[w].And(^prior) == prior {\n\t\tawake = 0\n",
+		pkg:  stress, run: "TestSleepers/nearly_empty_index", notices: wrong,
+	},
+	{
+		name: "wanted is not looked at again",
+		file: "hub/internal/eventlog/index.go",
+		old:  "for x.wanted.Load() != 0 && x.waking.CompareAndSwap(false, true) {", new: "if x.waking.CompareAndSwap(false, true) {",
+		pkg: stress, run: "TestSleepers/nearly_empty_index", notices: wrong,
+	},
+	{
+		name: "an index that was made meanwhile is not looked at",
+		file: "hub/internal/eventlog/waiters.go",
+		old:  "x != nil { // made meanwhile", new: "x != nil && false {",
+		pkg: stress, run: "TestSleepers/from_list_to_index", notices: wrong,
+	},
+	{
+		name: "the head moves when the lock is given back",
+		file: "hub/internal/eventlog/store.go",
+		old:  "s.head.Store(p) // after the logs\n\ts.mu.Unlock()", new: "s.mu.Unlock()\n\ts.head.Store(p)",
+		pkg: stress, run: "TestOracle/list", notices: wrong,
+	},
+	{
+		name: "a ring shows its new array before it is filled",
+		file: "hub/internal/eventlog/ring.go",
+		old:  "\tfor i := r.first.Load(); i < r.next.Load(); i++ {\n\t\tto.at(i).Store(r.at(i))\n\t}\n\tr.slots.Store(to)",
+		new:  "\told := r.slots.Load()\n\tr.slots.Store(to)\n\tfor i := r.first.Load(); i < r.next.Load(); i++ {\n\t\tto.at(i).Store(old.at(i).Load())\n\t}",
+		pkg:  stress, run: "TestOracle/list", notices: wrong,
+	},
+
+	// What a test of one thing shows.
+	{
+		name: "a Wake of a reader that is awake is forgotten",
+		file: "hub/internal/eventlog/wake.go",
+		old:  "if r.wakeRequested.Load() && ", new: "if false && ",
+		pkg: "./hub", run: "TestWakeOnlySleepersThatWantIt", notices: "was lost",
+	},
+	{
+		name: "of two kinds that age, the timer is set for the first",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "if next == 0 || at < next {", new: "if next == 0 {",
+		pkg: "./hub/internal/eventlog", run: "TestEachClassAges", notices: "too old",
+	},
+	{
+		name: "a timer that is set is not set earlier",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "if s.ageingAt != 0 && s.ageingAt <= at {", new: "if s.ageingAt != 0 {",
+		pkg: "./hub/internal/eventlog", run: "TestEachClassAges", notices: "too old",
+	},
+	{
+		name: "a shared message is paid for by each log",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "if e.item.refs == 0 {\n\t\tt.bytes += e.item.Cost\n\t}", new: "t.bytes += e.item.Cost",
+		pkg: "./hub", run: "TestSharedMessageCostsOnce", notices: "bytes, not",
+	},
+	{
+		name: "a shared message is given back by each log",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "if e.item.refs == 0 {\n\t\tt.bytes -= e.item.Cost\n\t}", new: "t.bytes -= e.item.Cost",
+		pkg: "./hub", run: "TestSharedMessageCostsOnce", notices: "bytes are left",
+	},
+	{
+		name: "an append to several logs passes for one to the last of them",
+		file: "hub/internal/eventlog/store.go",
+		old:  "if len(keys) > 1 {\n\t\tlast = nil\n\t}", new: "",
+		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "lost without a gap|passed over",
+	},
+	{
+		name: "a large item evicts itself",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "t.oldest.Load() != e {", new: "t.oldest.Load() != nil {",
+		pkg: "./hub/internal/eventlog", run: "TestLargeItem", notices: "reads",
+	},
+	{
+		name: "a lapse that was renewed is forgotten",
+		file: "hub/internal/eventlog/retention.go",
+		old:  "r.len() == 0 && r.lost.Load() > oldest.lost {", new: "r.len() < 0 {",
+		pkg: "./hub/internal/eventlog", run: "TestLapseIsRenewed", notices: "lost without a gap",
+	},
+	{
+		name: "an item that was appended late is not found",
+		file: "hub/internal/eventlog/ring.go",
+		old:  "latest := made + r.disorder.Load()", new: "latest := made",
+		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "FAIL",
+	},
+	{
+		name: "a stream that is slow while it drains goes on",
+		file: "hub/subscription.go",
+		old:  "case s.draining && !drain: // more", new: "case false: // more",
+		pkg: "./hub", run: "TestEndWhileDraining", notices: "got",
+	},
+	{
+		name: "a shutdown gives a revoked stream more",
+		file: "hub/subscription.go",
+		old:  "case s.over == \"\":\n\t\ts.over, s.draining, s.until", new: "case s.over == \"\" || s.draining:\n\t\ts.over, s.draining, s.until",
+		pkg: "./hub", run: "TestEndWhileDraining", notices: "got",
+	},
+	{
+		name: "the timer of an expiry goes on after Close",
+		file: "hub/subscription.go",
+		old:  "s.expiry.Stop()", new: "",
+		pkg: "./hub", run: "TestClosedStreamIsCollected", notices: "is held",
+	},
+	{
+		name: "revocations are forgotten after one generation",
+		file: "hub/revoke.go",
+		old:  "r.now, r.past, r.turned = nil, r.now, at", new: "r.now, r.past, r.turned = nil, nil, at",
+		pkg: "./hub", run: "TestSubscribeRefusedWhenRevoked", notices: "before the revocation",
+	},
+	{
+		name: "a revocation at the moment of the authentication is passed over",
+		file: "hub/revoke.go",
+		old:  "!revoked.Before(authenticated)", new: "revoked.After(authenticated)",
+		pkg: "./hub", run: "TestSubscribeRefusedWhenRevoked", notices: "before the revocation",
+	},
+	{
+		name: "a stream that is refused as revoked never leaves",
+		file: "hub/subscribe.go",
+		old:  "s.reader.Close()\n\ts.hub.leave()", new: "s.reader.Close()",
+		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "shut down",
+	},
+	{
+		name: "a stream that is refused as revoked stays in its logs",
+		file: "hub/subscribe.go",
+		old:  "s.reader.Close()\n\ts.hub.leave()", new: "s.hub.leave()",
+		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "logs",
+	},
+	{
+		name: "a stream that is refused its topic never leaves",
+		file: "hub/subscribe.go",
+		old:  "s.withdraw(ReasonGone)", new: "s.End(ReasonGone)\n\t\t\ts.reader.Close()",
+		pkg: "./hub", run: "TestRefusedStreamsLeave", notices: "shut down",
+	},
+	{
+		name: "a topic that was left keeps its log",
+		file: "hub/internal/eventlog/reader.go",
+		old:  "\tr.leave(f)\n\treturn true", new: "\t_ = f\n\treturn true",
+		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "FAIL",
+	},
 }
 
 // TestMutants breaks the library in one place after the other, and expects the
@@ -253,33 +472,29 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files := mutate(t, root, mutants)
+	binaries := map[string]string{} // by package
 	for _, m := range mutants {
+		if binaries[m.pkg] != "" {
+			continue
+		}
+		sources := files
+		if m.pkg == stress {
+			sources = yielding(t, root, files)
+		}
+		binaries[m.pkg] = compile(t, t.TempDir(), root, sources, m.pkg)
+	}
+	for i, m := range mutants {
 		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
-			file := filepath.Join(root, m.file)
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+			t.Parallel()
+			args := []string{"-test.run", m.run, "-test.timeout", "2m"}
+			if m.pkg == stress {
+				args = append(args, "-yields", "-for", "50s")
 			}
-			if n := strings.Count(string(source), m.old); n != 1 {
-				t.Fatalf("%s has the place to break %d times; this mutant needs to be written anew", m.file, n)
-			}
-			dir := t.TempDir()
-			broken := filepath.Join(dir, "broken.go")
-			write(t, broken, []byte(strings.Replace(string(source), m.old, m.new, 1)))
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: broken}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(dir, "overlay.json"), overlay)
-
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-count=1", "-timeout=60s", "-run", m.run, m.pkg)
-			cmd.Dir = root
-			out, err := cmd.CombinedOutput()
+			out, err := runTest(t, root, binaries[m.pkg], m.pkg, fmt.Sprint(i+1), args...)
 			switch {
 			case err == nil:
 				t.Errorf("%s %s does not notice", m.pkg, m.run)
-			case strings.Contains(string(out), "[build failed]"):
-				t.Errorf("the mutant does not compile:\n%s", out)
 			case !regexp.MustCompile(m.notices).Match(out):
 				t.Errorf("it fails, but not with %q:\n%s", m.notices, out)
 			}
@@ -287,8 +502,25 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, name string, data []byte) {
+// yielding returns the sources of the hub with yields, those that mutants break
+// among them.
+func yielding(t *testing.T, root string, broken map[string][]byte) map[string][]byte {
 	t.Helper()
+	files, err := interleave.Files(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range broken {
+		files[name] = interleave.Source(source)
+	}
+	return files
+}
+
+func write(t testing.TB, name string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}

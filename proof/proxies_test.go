@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,7 +63,7 @@ http {
 			internal;
 			default_type text/event-stream;
 			add_header Cache-Control no-cache;
-			return 200 "retry: 5000\n\n";
+			return 200 "retry: 5000\nevent: stream.end\ndata: {\"reason\":\"unavailable\"}\n\n";
 		}
 	}
 }
@@ -182,19 +183,40 @@ func (p *proxy) start(t *testing.T, program, listen, backend string, idle time.D
 }
 
 // A deploy: the server is away. EventSource gives up for good on a 502, so
-// nginx answers for it, as the README shows.
+// nginx answers for it, with the configuration that the README shows.
 func TestNginxAnswersForTheServer(t *testing.T) {
+	program := need(t, proxies[0].program, proxies[0].debianPackage)
+	recipe := readFile(t, "wild/recipes/nginx.conf") // shown by the README, see TestDocumentsShowWhatRuns
 	nginx := proxies[0]
+	nginx.config = func(listen, backend, dir string, _ time.Duration) string {
+		server := strings.NewReplacer("listen 80;", "listen "+listen+";", "127.0.0.1:8080", backend).Replace(recipe)
+		return fmt.Sprintf(`
+daemon off; pid %[1]s/pid; worker_processes 1; error_log /dev/null;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+%[2]s
+}`, dir, server)
+	}
 	address := freeAddress(t)
-	nginx.start(t, need(t, nginx.program, nginx.debianPackage), address, freeAddress(t), time.Second)
+	nginx.start(t, program, address, freeAddress(t), time.Second)
 	resp, err := http.Get("http://" + address + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	line, _ := bufio.NewReader(resp.Body).ReadString('\n')
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || line != "retry: 5000\n" {
-		t.Errorf("got %s, %s, %q", resp.Status, resp.Header.Get("Content-Type"), line)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("got %s, %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+	body := bufio.NewReader(resp.Body)
+	if line, _ := body.ReadString('\n'); !regexp.MustCompile(`^retry: [2468]000\n$`).MatchString(line) {
+		t.Errorf("the stream begins with %q", line)
+	}
+	// An event, since clients ignore a retry without one or hand out an empty event.
+	f, err := readSSE(body)
+	if err != nil || f.Event != "stream.end" || string(f.Data) != `{"reason":"unavailable"}` {
+		t.Errorf("got %+v, %v", f, err)
 	}
 }
 

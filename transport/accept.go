@@ -42,8 +42,9 @@ func (a *Acceptor) Options() *Options { return a.options }
 func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 
 // Accept checks a request and subscribes for it. If it returns nil, it has
-// answered the request: with 403 for a foreign origin or for a topic that the
-// session may not follow, 401 without a valid session, 400 for a malformed filter,
+// answered the request: with 403 for a foreign origin, for a session that may not
+// open the stream and for a topic that it may not follow, 401 without a valid
+// session, 400 for a malformed filter,
 // an unknown category or a malformed topic. Otherwise the caller must call the
 // stream's Serve, Start or Close.
 //
@@ -85,7 +86,10 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 // Check reports whether Accept would open a stream, without opening one. If not,
 // it has answered the request. It is for HEAD.
 func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
-	_, err := a.check(w, r)
+	req, err := a.check(w, r)
+	if err == nil {
+		err = topicRefusal(a.hub.MayFollow(r.Context(), req.Session, req.Topics...))
+	}
 	var refusal *refusal
 	if errors.As(err, &refusal) {
 		refusal.write(w)
@@ -103,12 +107,14 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, e
 	}
 	// Take the time first: a session that is revoked from here on is refused.
 	req := hub.Request{Authenticated: time.Now(), Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r), After: lastEventID(r)}
-	session, err := a.auth(r)
+	session, err := a.authenticate(w, r)
 	switch {
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
 		return req, &refusal{status: http.StatusNoContent}
 	case errors.Is(err, ErrUnauthenticated):
 		return req, &refusal{http.StatusUnauthorized, noSession}
+	case errors.Is(err, ErrForbidden):
+		return req, &refusal{http.StatusForbidden, "this session may not open this stream"}
 	case err != nil:
 		return req, err
 	}

@@ -20,8 +20,8 @@ import (
 
 type asking = func(*http.Request, *transport.Options) *http.Response
 
-// Who is not known gets an answer before a stream or an upgrade, and never
-// learns what the authenticator said.
+// A request without a valid session is refused before a stream or an upgrade,
+// and the client never reads the authenticator's text.
 func TestUnauthenticatedIs401(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
@@ -45,8 +45,56 @@ func TestUnauthenticatedIs401(t *testing.T) {
 	})
 }
 
-// What is the application's own mistake is logged, and shed: that it cannot be
-// served now is nothing that an EventSource should give up for.
+// Who is known but may not is told so, before a stream or an upgrade.
+func TestForbiddenIs403(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		f.Authenticate(func(*http.Request) (hub.Session, error) {
+			return hub.Session{}, fmt.Errorf("the plan of hunter2: %w", transport.ErrForbidden)
+		})
+		for _, o := range []*transport.Options{nil, {GoneStatus204: true}} {
+			resp := ask(fixture.Request("/"), o)
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("got %s, want 403", resp.Status)
+			}
+			if text := errorOf(t, resp); strings.Contains(text, "hunter2") {
+				t.Errorf("the authenticator's text reached the client: %q", text)
+			}
+		}
+		if f.Subscribed() != 0 {
+			t.Error("a stream was opened")
+		}
+		if log := f.Log.String(); log != "" {
+			t.Errorf("logged: %s", log)
+		}
+	})
+}
+
+// An Authenticator can set cookies, whether it lets the request in or not.
+func TestAuthenticatorSetsCookie(t *testing.T) {
+	for _, failure := range []error{nil, transport.ErrUnauthenticated, transport.ErrForbidden, errors.New("away")} {
+		t.Run(fmt.Sprint(failure), func(t *testing.T) {
+			everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+				f.Authenticate(func(r *http.Request) (hub.Session, error) {
+					if _, ok := transport.OpenSession(r); ok {
+						t.Error("there is an open stream already")
+					}
+					transport.ResponseHeader(r).Add("Set-Cookie", "a=b")
+					session, _ := fixture.Known(r)
+					return session, failure
+				})
+				if got := ask(fixture.Request("/"), nil).Header.Values("Set-Cookie"); len(got) != 1 || got[0] != "a=b" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+	if h := transport.ResponseHeader(fixture.Request("/")); h != nil {
+		t.Errorf("a request of nobody's has a response: %v", h)
+	}
+}
+
+// A mistake of the application is logged, and the client is asked to come back
+// later: it is no reason for an EventSource to give up.
 func TestAuthenticatorMistakesAreShed(t *testing.T) {
 	for name, session := range map[string]struct {
 		hub.Session
@@ -156,8 +204,9 @@ func TestCategoriesAreCountedBeforeParsing(t *testing.T) {
 	}
 }
 
-// A malformed last id is one that the hub does not know. Ignored, it would be
-// a stream that starts at the head and says nothing of what was missed.
+// A malformed last id is an unknown one. If it were ignored, the stream would
+// start at the head and the client would not learn that it has missed
+// something.
 func TestMalformedLastEventIDIsUnknown(t *testing.T) {
 	for _, query := range []string{
 		"?last_event_id=hello%zz", "?last_event_id=%", "?last_event_id=a;b", "?lastEventId=%zz",
@@ -178,8 +227,8 @@ func TestMalformedLastEventIDIsUnknown(t *testing.T) {
 	}
 }
 
-// Whatever a client says that its last id was, it gets a stream, and the value
-// shows up nowhere.
+// Whatever a client sends as its last id, it gets a stream, and the value is
+// neither sent back nor logged.
 func TestHostileLastEventID(t *testing.T) {
 	for name, id := range map[string]string{
 		"text":          "hunter2",
@@ -208,8 +257,8 @@ func TestHostileLastEventID(t *testing.T) {
 	}
 }
 
-// The header, which an EventSource keeps up to date, comes before the query of
-// the URL that it was made with.
+// The header takes precedence over the query: an EventSource keeps the header
+// up to date, and the URL as it was made.
 func TestLastEventIDHeaderTakesPrecedence(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		first, second := f.Publish("first"), f.Publish("second")
@@ -223,7 +272,7 @@ func TestLastEventIDHeaderTakesPrecedence(t *testing.T) {
 	})
 }
 
-// A session that has expired by the time that it is used opens no stream.
+// A session that has expired when it is used opens no stream.
 func TestExpiredSessionOpensNoStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) {
@@ -238,8 +287,8 @@ func TestExpiredSessionOpensNoStream(t *testing.T) {
 	})
 }
 
-// What is revoked between the authenticator's look and the subscription opens
-// no stream.
+// A session that is revoked between authentication and subscription opens no
+// stream.
 func TestSubscribeRefusedWhenRevoked(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		f.Authenticate(func(r *http.Request) (hub.Session, error) {

@@ -151,7 +151,7 @@ var breakages = map[string]struct {
 	},
 	"no deadlines": {
 		conn:  func(c *brokenConn) { c.timeout = 24 * time.Hour },
-		check: "lets nobody wait for a stalled client",
+		check: "is not delayed by a stalled client",
 		says:  "must have ended as slow",
 	},
 	"no abort": {
@@ -162,7 +162,7 @@ var breakages = map[string]struct {
 	"leaves a stream open": {
 		request: func(a *transport.Acceptor, r *http.Request) { a.Accept(httptest.NewRecorder(), r) },
 		check:   "opens with a cursor",
-		says:    "whoever gets a Stream must call its Serve, Start or Close",
+		says:    "the caller of Accept must call the Stream's Serve, Start or Close",
 	},
 	"leaves a goroutine": {
 		request: func(*transport.Acceptor, *http.Request) { go func() { select {} }() },
@@ -196,8 +196,8 @@ func brokenTransport(name string) transporttest.Transport {
 	}
 }
 
-// The conformance suite notices what it is there for, and says it in words. A
-// test that is to fail needs a process of its own.
+// The conformance suite fails for a broken transport, and says what is wrong. A
+// test that must fail needs a process of its own.
 func TestSuiteReportsBrokenTransport(t *testing.T) {
 	const env = "CRIER_BROKEN_TRANSPORT"
 	if name := os.Getenv(env); name != "" {

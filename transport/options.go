@@ -40,9 +40,12 @@ type Options struct {
 	// origin is logged, at most once a minute. Default none.
 	AllowedOrigins []string
 	// Recheck is how often the Authenticator is called again for an open
-	// stream, with the request that opened it. If it returns ErrUnauthenticated
-	// or another user, the stream ends as revoked; if it fails otherwise, the
-	// stream stays open. Default never.
+	// stream, with the request that opened it. If it returns ErrUnauthenticated,
+	// ErrForbidden or another user, the stream ends as revoked; if it fails
+	// otherwise, the stream stays open. Otherwise the stream ends when the
+	// session that it returned expires, which may be later or earlier than
+	// before; the rest of that session is ignored. See OpenSession for what an
+	// Authenticator needs whose requests are valid only once. Default never.
 	Recheck time.Duration
 	// GoneStatus204 answers a request without a valid session with 204 instead
 	// of 401. Both stop an EventSource; 204 does so without an error in the

@@ -28,7 +28,8 @@ func TestOptionsDefaults(t *testing.T) {
 	}
 }
 
-// What cannot work is a panic when the handler is made, and names itself.
+// Invalid options panic when the handler is made, and the panic names the
+// option.
 func TestOptionsPanics(t *testing.T) {
 	for want, o := range map[string]transport.Options{
 		"Heartbeat":                {Heartbeat: -1},

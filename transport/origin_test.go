@@ -14,7 +14,7 @@ import (
 	"github.com/crier-go/crier/transport/sse"
 )
 
-// The server is app.example.com; friend.example.org may, by option.
+// The server is app.example.com. AllowedOrigins has friend.example.org.
 func TestOrigin(t *testing.T) {
 	const no, yes, byOption = "no", "yes", "by option"
 	for name, c := range map[string]struct {
@@ -73,8 +73,8 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// A refused origin is logged with what was compared and with what would allow
-// it, on every transport alike, and not more than once a minute.
+// A refused origin is logged with what was compared and with the option that
+// would allow it, on every transport, and at most once a minute.
 func TestRefusedOriginIsLogged(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		r := fixture.Request("/", "Origin", "http://localhost:5173")
@@ -97,8 +97,8 @@ func TestRefusedOriginIsLogged(t *testing.T) {
 	}
 }
 
-// A page of an allowed origin may read the answer, also one that refuses it,
-// and caches keep the answers to different origins apart.
+// A page of an allowed origin can read the response, also a refusal, and caches
+// keep the responses to different origins apart.
 func TestCORS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)

@@ -41,8 +41,8 @@ func (c *panicConn) panicIf(in string) {
 	}
 }
 
-// A panic ends the stream that it happened in, is logged with its stack, and
-// holds up no shutdown: the same in a handler's goroutine and in a stream's own.
+// A panic ends its stream, is logged with its stack and does not delay a
+// shutdown, whichever goroutine the stream runs in.
 func TestPanicInConnEndsTheStream(t *testing.T) {
 	for _, method := range []string{"Open", "Send", "Beat"} {
 		for name, run := range map[string]func(*transport.Stream, context.Context, transport.Conn){
@@ -72,7 +72,7 @@ func TestPanicInConnEndsTheStream(t *testing.T) {
 	}
 }
 
-// The same for the functions of an observer, on every transport.
+// The same holds for a panic in a function of the observer, on every transport.
 func TestPanicInObserverIsContained(t *testing.T) {
 	for method, observer := range map[string]*hub.Observer{
 		"Gap":   {Gap: func(hub.Gap) { panic("a bug in Gap") }},

@@ -28,7 +28,7 @@ var (
 // them. It reports false if one of them is malformed or longer than l.bytes; that
 // one is returned as it came.
 //
-// It does not use url.Values, which drops malformed pairs without a word: a
+// It does not use url.Values, which silently drops malformed pairs: a
 // client that asks for "?categories=chat;" would then hear everything.
 func queryValues(r *http.Request, name string, l limit) (values []string, ok bool) {
 	ok = true

@@ -40,13 +40,15 @@ func (c *recheck) start(s *Stream) {
 		return
 	}
 	c.timer = time.AfterFunc(interval, func() {
-		session, err := c.ask()
+		session, err := c.ask(s.sub.Session())
 		switch {
-		case errors.Is(err, ErrUnauthenticated), err == nil && session.User != c.user:
+		case errors.Is(err, ErrUnauthenticated), errors.Is(err, ErrForbidden), err == nil && session.User != c.user:
 			s.End(hub.ReasonRevoked)
 			return
 		case err != nil:
 			s.options.Logger.Error("crier: the Authenticator failed during a recheck; the stream stays open", "error", err)
+		default:
+			s.sub.Renew(session.Expires)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -56,15 +58,15 @@ func (c *recheck) start(s *Stream) {
 	})
 }
 
-// ask calls the Authenticator. A panic counts as a failure: this goroutine is not
+// ask calls the Authenticator about the session of an open stream. A panic counts as a failure: this goroutine is not
 // one of net/http's, which would recover it.
-func (c *recheck) ask() (_ hub.Session, err error) {
+func (c *recheck) ask(open hub.Session) (_ hub.Session, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return c.auth(c.request)
+	return c.auth(c.request.WithContext(context.WithValue(c.request.Context(), sessionKey{}, open)))
 }
 
 func (c *recheck) stop() {

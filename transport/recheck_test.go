@@ -18,13 +18,15 @@ import (
 	"github.com/crier-go/crier/transport/internal/fixture"
 )
 
-// The application is asked again about a stream, and what it refuses ends.
+// The authenticator is called again for an open stream, which ends if it is
+// refused.
 func TestRecheckEndsRefusedStream(t *testing.T) {
 	for name, answer := range map[string]struct {
 		hub.Session
 		error
 	}{
 		"no longer valid": {error: transport.ErrUnauthenticated},
+		"may no longer":   {error: transport.ErrForbidden},
 		"somebody else":   {Session: hub.Session{User: uuid.Max, Allowed: hub.Everything()}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,8 +49,47 @@ func TestRecheckEndsRefusedStream(t *testing.T) {
 	}
 }
 
-// That the application cannot tell is logged, and no reason to end anything.
-// It is asked with the request as it came, for as long as the stream lives.
+// A recheck moves when the stream expires, to later and to earlier.
+func TestRecheckRenewsSession(t *testing.T) {
+	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
+		began := time.Now()
+		var expires atomic.Value
+		f.Authenticate(func(r *http.Request) (hub.Session, error) {
+			session, _ := fixture.Known(r)
+			session.Expires = began.Add(90 * time.Second)
+			if open, ok := transport.OpenSession(r); ok {
+				if transport.ResponseHeader(r) != nil {
+					t.Error("a recheck has the header of a response that was sent")
+				}
+				if old := expires.Swap(open.Expires); old != nil && open.User != fixture.Alice {
+					t.Errorf("asked about %v", open)
+				}
+				session.Expires = began.Add(10 * time.Minute)
+				if time.Since(began) > 4*time.Minute {
+					session.Expires = began.Add(5*time.Minute + 30*time.Second)
+				}
+			}
+			return session, nil
+		})
+		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Minute, Heartbeat: time.Hour})
+		readUntil(t, resp, "stream.cursor")
+		time.Sleep(3 * time.Minute)
+		f.Publish("still here")
+		readUntil(t, resp, "still here")
+		readUntil(t, resp, "expired")
+		if ended := time.Since(began); ended < 5*time.Minute+29*time.Second || ended > 5*time.Minute+31*time.Second {
+			t.Errorf("ended after %v", ended)
+		}
+		if got, want := expires.Load().(time.Time), began.Add(10*time.Minute); !got.Equal(want) {
+			t.Errorf("the last recheck saw a session that expires at %v, want %v", got, want)
+		}
+		resp.Body.Close()
+		time.Sleep(2 * time.Second)
+	})
+}
+
+// A failure of the authenticator is logged and ends no stream. It is called
+// with the original request for as long as the stream is open.
 func TestRecheckFailureKeepsStream(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/?x=y", "Cookie", "session=1"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})
@@ -83,8 +124,8 @@ func TestRecheckFailureKeepsStream(t *testing.T) {
 	})
 }
 
-// An application that takes its time is not asked twice at once, and a stream
-// that ends meanwhile is not held up by it.
+// A slow authenticator is not called twice at once, and does not delay the end
+// of its stream.
 func TestRecheckRunsOneAtATime(t *testing.T) {
 	everyHandler(t, func(t *testing.T, f *fixture.Fixture, ask asking) {
 		resp := ask(fixture.Request("/"), &transport.Options{Recheck: time.Second, Heartbeat: time.Hour})

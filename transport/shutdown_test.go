@@ -61,8 +61,8 @@ func awaits(t *testing.T, r *bufio.Reader, text string) {
 	}
 }
 
-// Every client is told, on every transport, and newcomers are told to come
-// back while there still is somebody to tell; then nothing is left.
+// Every client is told, on every transport, and new clients are asked to come
+// back later. Afterwards no stream is open.
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{})
@@ -109,7 +109,7 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// Clients that cannot be told in time are cut, and the error says so.
+// Clients that cannot be told in time are disconnected, and the error says so.
 func TestShutdownStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{WriteTimeout: time.Hour})
@@ -137,7 +137,7 @@ func TestShutdownStalled(t *testing.T) {
 	})
 }
 
-// What else hangs in the server is closed hard when the time is over.
+// Other requests that hang are closed when the time is over.
 func TestShutdownClosesHangingRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -157,8 +157,9 @@ func TestShutdownClosesHangingRequest(t *testing.T) {
 	})
 }
 
-// A client that announces a body and does not send it gets its stream at once,
-// or its refusal, and holds up no shutdown; one that hangs up is noticed.
+// A client that announces a body and does not send it gets its stream or its
+// refusal at once, and does not delay a shutdown. If it hangs up, that is
+// noticed.
 func TestUnsentBodyDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{})
@@ -196,7 +197,7 @@ func TestUnsentBodyDelaysNothing(t *testing.T) {
 	})
 }
 
-// Without a deadline there is no hurry, and no end either.
+// Without a deadline, Shutdown waits for all streams.
 func TestShutdownWithoutDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{})

@@ -188,42 +188,50 @@ func (s *Stream) open(c Conn) (goesOn bool) {
 func (s *Stream) writeLoop() (goesOn bool) {
 	defer s.contain(&goesOn)
 	buf := batches.Get().(*[]*hub.Message)
-	defer batches.Put(buf)
 	for {
 		if s.canceled.Load() {
 			s.sub.End(hub.ReasonGone)
 		}
-		if s.beatDue.Load() {
-			s.beatDue.Store(false)
-			if err := s.heartbeat(); err != nil {
-				return s.fail(err)
-			}
+		if s.beatDue.Load() && !s.heartbeat() {
+			break
 		}
 		batch, err := s.sub.Take(*buf)
 		if err != nil {
 			s.sendEnd(err)
-			return false
+			break
 		}
 		if len(batch) == 0 {
-			return true
+			goesOn = true
+			break
 		}
 		err = s.conn.Send(batch)
 		clear(batch) // the pool must not keep messages alive
 		*buf = batch
 		if err != nil {
-			return s.fail(err)
+			s.fail(err)
+			break
 		}
-		s.lastWrite = time.Now()
+		s.wrote()
 	}
+	batches.Put(buf)
+	return goesOn
 }
+
+// wrote notes the time of a write. It is not inlined, to keep writeLoop's stack
+// small; see netwrite.Writer.Write.
+//
+//go:noinline
+func (s *Stream) wrote() { s.lastWrite = time.Now() }
 
 // batches holds the buffers for Take. An idle stream has none.
 var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 
-// heartbeat calls Beat and schedules the next heartbeat. If the stream has been
-// written to since the last one, no cursor is sent yet, and the next heartbeat
-// comes early enough for the silence not to exceed Options.Heartbeat.
-func (s *Stream) heartbeat() error {
+// heartbeat calls Beat and schedules the next heartbeat. It reports whether the
+// stream goes on. If the stream has been written to since the last heartbeat, no
+// cursor is sent yet, and the next heartbeat comes early enough for the silence
+// not to exceed Options.Heartbeat.
+func (s *Stream) heartbeat() (goesOn bool) {
+	s.beatDue.Store(false)
 	next, cursor := s.options.beat(), ""
 	now := time.Now()
 	if silence := now.Sub(s.lastWrite); silence < s.options.shortestBeat() {
@@ -233,10 +241,11 @@ func (s *Stream) heartbeat() error {
 		s.lastWrite = now
 	}
 	if err := s.conn.Beat(cursor); err != nil {
-		return err
+		s.fail(err)
+		return false
 	}
 	s.scheduleBeat(next)
-	return nil
+	return true
 }
 
 // sendEnd tells the client why the stream is over.
@@ -246,15 +255,14 @@ func (s *Stream) sendEnd(err error) {
 	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
 }
 
-// fail ends the stream after a write that failed, and returns false.
-func (s *Stream) fail(err error) bool {
+// fail ends the stream after a write that failed.
+func (s *Stream) fail(err error) {
 	reason := hub.ReasonGone
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		reason = hub.ReasonSlow
 	}
 	s.sub.End(reason)
 	s.conn.Abort()
-	return false
 }
 
 // reason returns why the stream is over.

@@ -113,8 +113,8 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fixture.Fixture, c *fakeC
 	})
 }
 
-// An idle stream writes what comes at once; a busy one finds all that came
-// meanwhile, and writes it together.
+// An idle stream writes an event at once. A busy one writes everything that was
+// published meanwhile in one batch.
 func TestServeSendsBatches(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 		c.takes["send"] = time.Second
@@ -150,7 +150,7 @@ func TestServeEndsWithContext(t *testing.T) {
 	})
 }
 
-// After an error nothing more is written, and the reason says what it was.
+// After a failed write nothing more is written, and the reason tells why.
 func TestServeEndsWhenWriteFails(t *testing.T) {
 	for method, calls := range map[string][]string{
 		"open": {"open", "abort"},
@@ -180,8 +180,8 @@ func TestServeEndsWhenWriteFails(t *testing.T) {
 	}
 }
 
-// Heartbeats come at most a fifth early, never late, and not all together;
-// what was sent takes the place of the cursor, not of the beat.
+// Heartbeats come at most a fifth early, never late, and not all at once. A
+// stream that was written to needs no cursor yet.
 func TestServeHeartbeats(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -225,7 +225,7 @@ func TestServeHeartbeats(t *testing.T) {
 	})
 }
 
-// A heartbeat that comes due during a long write waits for it.
+// A heartbeat that becomes due during a long write follows it.
 func TestServeHeartbeatDuringWrite(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture.Fixture, c *fakeConn) {
 		c.takes["send"] = time.Minute
@@ -239,8 +239,8 @@ func TestServeHeartbeatDuringWrite(t *testing.T) {
 	})
 }
 
-// How long clients are asked to wait: those who are sent away together are
-// spread, and overload spreads them wider.
+// Clients whose streams end together are asked to wait for different times,
+// after an overload for longer.
 func TestRetryIsSpread(t *testing.T) {
 	const retry = 3 * time.Second
 	for reason, c := range map[hub.Reason]struct{ least, most time.Duration }{

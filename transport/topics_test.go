@@ -3,12 +3,14 @@ package transport_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/fixture"
+	"github.com/crier-go/crier/transport/sse"
 )
 
 // A topic that cannot be had is refused before the stream, and the answer names
@@ -55,4 +57,17 @@ func TestTopicsInTheQuery(t *testing.T) {
 			}
 		}
 	})
+}
+
+// HEAD answers what GET would.
+func TestHEADRefusesForbiddenTopic(t *testing.T) {
+	f := fixture.New(t, nil)
+	h := sse.NewHandler(f.Hub, f.Auth, nil)
+	for query, want := range map[string]int{"": http.StatusOK, "?topics=secret": http.StatusForbidden, "?topics=": http.StatusBadRequest} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/"+query, nil))
+		if w.Code != want {
+			t.Errorf("%q: %d, want %d", query, w.Code, want)
+		}
+	}
 }

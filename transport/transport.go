@@ -26,13 +26,19 @@ import (
 // An Authenticator says whose stream a request opens. It is called before
 // anything of the stream is sent, and again later if Options.Recheck is set.
 //
-// [ErrUnauthenticated], wrapped or not, is answered with 401. Every other error
-// means that the application could not tell, for instance because its database
-// does not answer: the client is asked to come back later, in a way that does not
-// end an EventSource for good, and the error is logged. An error's text never
-// reaches the client.
+// [ErrUnauthenticated], wrapped or not, is answered with 401, and [ErrForbidden]
+// with 403. Every other error means that the application could not tell, for
+// instance because its database does not answer: the client is asked to come back
+// later, in a way that does not end an EventSource for good, and the error is
+// logged. An error's text never reaches the client.
+//
+// An Authenticator can add cookies to the response: see [ResponseHeader].
 type Authenticator func(*http.Request) (hub.Session, error)
 
 // ErrUnauthenticated is what an Authenticator returns for a request that has
 // no valid session.
 var ErrUnauthenticated = errors.New("transport: unauthenticated")
+
+// ErrForbidden is what an Authenticator returns for a request whose session is
+// valid, but may not open this stream. To log in again would not help.
+var ErrForbidden = errors.New("transport: forbidden")

@@ -24,6 +24,7 @@ const (
 	codeNoPeers       jetstream.ErrorCode = 10005 // a cluster is not complete yet
 	codeInvalidConfig jetstream.ErrorCode = 10052
 	codeNotClustered  jetstream.ErrorCode = 10074
+	codeInProcess     jetstream.ErrorCode = 10158 // the message id is that of a publish without an outcome
 	codeTTLDisabled   jetstream.ErrorCode = 10166
 )
 

@@ -166,6 +166,7 @@ func passing(err *jetstream.APIError) bool {
 	case jetstream.JSErrCodeStreamNotFound, // it is being created, or was deleted: Tail creates it
 		jetstream.JSErrCodeConsumerNotFound, // its server went away
 		jetstream.JSErrCodeConsumerDoesNotExist,
+		codeInProcess, // a retry overtook the first try, which may yet be stored
 		codeNoPeers:
 		return true
 	case codeInvalidConfig, codeNotClustered:

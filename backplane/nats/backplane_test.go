@@ -126,6 +126,7 @@ func TestClassify(t *testing.T) {
 		{jetstream.ErrStreamNotFound, true},
 		{&jetstream.APIError{Code: 503, ErrorCode: 10008}, true},
 		{&jetstream.APIError{Code: 400, ErrorCode: codeNoPeers}, true},
+		{&jetstream.APIError{Code: 409, ErrorCode: codeInProcess}, true},
 		{&jetstream.APIError{Code: 500, ErrorCode: codeInvalidConfig}, false},
 		{&jetstream.APIError{Code: 500, ErrorCode: codeNotClustered}, false},
 		{&jetstream.APIError{Code: 400, ErrorCode: 10065}, false}, // subjects overlap

@@ -254,17 +254,6 @@ var mutations = []struct {
 			return errors.Join(<-errs, <-errs)
 		})
 	}), "slow apply", "two goroutines at a time"},
-	{"apply is called after Follow has returned", follows(func(right hub.Backplane, ctx context.Context, after uint64, apply func([]hub.SequencedRecord) error) error {
-		var one []hub.SequencedRecord
-		err := right.Follow(ctx, after, func(batch []hub.SequencedRecord) error {
-			one = []hub.SequencedRecord{{Position: batch[0].Position + 1000}}
-			return apply(batch)
-		})
-		if len(one) > 0 {
-			go apply(one)
-		}
-		return err
-	}), "broken connection", "after Follow had returned"},
 	{"Follow drops what apply is slow for", follows(dropping), "slow apply", "have not come"},
 	{"Follow leaves a goroutine behind", func(m *mutant) {
 		m.follow = func(ctx context.Context, after uint64, apply func([]hub.SequencedRecord) error) error {

@@ -32,7 +32,7 @@ type conn struct {
 
 	net      net.Conn // nil without transport.ConnContext
 	vanished tcp.Vanished
-	extender *extender // nil without net, and over HTTP/2
+	extender *netwrite.Extender // nil without net, and over HTTP/2
 }
 
 const (
@@ -44,17 +44,13 @@ func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *con
 	c := &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, writeSize: largeWrite}
 	c.net = tcp.FromContext(r.Context())
 	if c.net != nil && !c.http2 {
-		c.extender = &extender{conn: c.net, rc: c.rc, timeout: timeout}
+		c.extender = &netwrite.Extender{Conn: c.net, SetDeadline: c.rc.SetWriteDeadline, Timeout: timeout}
 	}
 	return c
 }
 
 // close releases what the extender holds.
-func (c *conn) close() {
-	if c.extender != nil {
-		c.extender.stop()
-	}
-}
+func (c *conn) close() { c.extender.Stop() }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
 	return c.write(appendOpening(nil, cursor, retry))
@@ -146,8 +142,8 @@ func (c *conn) writePart(p []byte) error {
 		}
 	}
 	if c.extender != nil {
-		c.extender.begin(due)
-		defer c.extender.end()
+		c.extender.Begin(due)
+		defer c.extender.End()
 	}
 	_, err := c.w.Write(p)
 	if err == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/crier-go/crier/transport/sse"
 )
 
-// Whatever a request says, it gets a stream or is told in JSON why not, and
-// the categories that are let pass are ones that exist.
+// Every request gets a stream, or a refusal in JSON, and only existing
+// categories are accepted.
 func FuzzRequest(f *testing.F) {
 	f.Add("categories=notes,alerts", "text/event-stream", "", "")
 	f.Add("categories=notes&categories=x", "*/*;q=0, text/*", "garbage", "null")

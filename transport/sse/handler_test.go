@@ -147,8 +147,8 @@ func TestAcceptHeader(t *testing.T) {
 	}
 }
 
-// Headers that middleware has set go out with the stream; those that would
-// break it do not.
+// Headers that middleware has set are sent with the stream, except those that
+// would break it.
 func TestMiddlewareHeadersAreSent(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
@@ -169,8 +169,7 @@ func TestMiddlewareHeadersAreSent(t *testing.T) {
 	})
 }
 
-// The head says that chunks follow, and that the connection ends with the
-// stream.
+// The head announces chunks and the end of the connection.
 func TestLeanResponseHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -197,8 +196,8 @@ func TestLeanResponseHead(t *testing.T) {
 	})
 }
 
-// A compressor that has announced itself sees nothing of a lean stream, whose
-// body is therefore not compressed.
+// A lean stream is not compressed, so it must not have the Content-Encoding of
+// a compressing middleware.
 func TestLeanDropsContentEncoding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -239,8 +238,8 @@ func (l *lazyCompressor) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A wrapper that hides what it wraps may flush nothing. It is named in the log,
-// once, and told that there is nothing to compress.
+// A wrapper that hides what it wraps may flush nothing. The log names it once,
+// and a compressor is told not to compress.
 func TestOpaqueWriterIsNamedInTheLog(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
@@ -293,8 +292,8 @@ func (m mute) Write(p []byte) (int, error)      { return m.w.Write(p) }
 func (m mute) WriteHeader(status int)           { m.w.WriteHeader(status) }
 func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// A writer that cannot flush would keep everything to itself: that is told
-// before a stream is opened, to the client and to the operator.
+// A writer that cannot flush is refused before a stream is opened, and the log
+// says what to do.
 func TestWriterThatCannotFlushIsRefused(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
@@ -314,7 +313,7 @@ func TestWriterThatCannotFlushIsRefused(t *testing.T) {
 	})
 }
 
-// A writer behind others that say what they wrap works as if it were bare.
+// Wrappers with an Unwrap method work like the writer that they wrap.
 func TestWriterIsUnwrapped(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		inner := handler(transport.Options{})
@@ -331,7 +330,7 @@ func TestWriterIsUnwrapped(t *testing.T) {
 	})
 }
 
-// A writer without deadlines goes on without.
+// A writer without deadlines is used without.
 func TestStreamRunsWithoutDeadlines(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		w := httptest.NewRecorder() // flushes, and has no deadlines
@@ -357,8 +356,8 @@ func TestStreamRunsWithoutDeadlines(t *testing.T) {
 	})
 }
 
-// What cannot be served now is a stream of one event that says when to come
-// back: every other status would end an EventSource for good.
+// A request that cannot be served now gets a stream with one event that says
+// when to come back: every other status would end an EventSource for good.
 func TestShed(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		f.Authenticate(func(*http.Request) (hub.Session, error) { return hub.Session{}, errors.New("away") })

@@ -18,6 +18,7 @@ import (
 type leanConn struct {
 	net      net.Conn
 	out      netwrite.Writer
+	timeout  time.Duration
 	head     []byte // the response's head, until it is sent
 	vanished tcp.Vanished
 }
@@ -45,7 +46,7 @@ func hijack(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
 	tcp.Limit(c)
-	return &leanConn{net: c, out: netwrite.Writer{Conn: c, Timeout: timeout}, head: head.Bytes()}
+	return &leanConn{net: c, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
 }
 
 // serve starts the stream and returns. An idle stream keeps one goroutine, which
@@ -56,6 +57,7 @@ func (c *leanConn) serve(stream *transport.Stream) {
 	go func() {
 		c.waitUntilGone()
 		c.net.Close()
+		c.out.Stop()
 		stream.Close()
 	}()
 }
@@ -116,7 +118,7 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 var errVanished = errors.New("sse: the client has vanished")
 
 func (c *leanConn) Beat(cursor string) error {
-	if c.vanished.Check(c.net, c.out.Timeout) {
+	if c.vanished.Check(c.net, c.timeout) {
 		return errVanished
 	}
 	var err error
@@ -131,11 +133,11 @@ func (c *leanConn) Beat(cursor string) error {
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	p := chunk(c.head, func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
 	err := c.write(append(p, lastChunk...))
-	if tcp, ok := c.net.(interface{ CloseWrite() error }); ok {
-		tcp.CloseWrite() // the client still reads what was sent
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite() // the client still reads what was sent
 	}
 	c.net.SetReadDeadline(time.Now().Add(time.Second))
 	return err
 }
 
-func (c *leanConn) Abort() { c.net.Close() }
+func (c *leanConn) Abort() { tcp.CloseNow(c.net) }

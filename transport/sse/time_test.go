@@ -43,9 +43,9 @@ func eventsOf(t *testing.T, conn net.Conn, slow io.Reader) func() string {
 	}
 }
 
-// A link that moves bytes is not cut. Through net/http, where a write cannot
-// go on after its deadline, that takes 64 KiB within WriteTimeout at first, and
-// 4 KiB once the link is known to be slow.
+// A slow link is not cut as long as it makes progress. Through net/http, where
+// a write cannot be continued after its deadline, progress is 64 KiB within
+// WriteTimeout at first, and 4 KiB once the link is known to be slow.
 func TestSlowLinkIsNotCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		lean        bool
@@ -76,7 +76,8 @@ func TestSlowLinkIsNotCut(t *testing.T) {
 	}
 }
 
-// A stream outlives the server's timeouts, which are for requests that end.
+// A stream outlives the server's timeouts, which are meant for requests that
+// end.
 func TestStreamOutlivesServerTimeouts(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		server := memnet.Serve(t, handler(transport.Options{}), func(s *memnet.Server) {
@@ -95,8 +96,8 @@ func TestStreamOutlivesServerTimeouts(t *testing.T) {
 	})
 }
 
-// Over HTTP/1.1 the stream comes in chunks, so that a client can tell its end,
-// which also ends the connection, from a connection that broke.
+// Over HTTP/1.1 the stream is chunked, so that a client can tell its end from a
+// connection that broke.
 func TestEndDiffersFromCut(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler) {
 		for name, c := range map[string]struct {
@@ -174,8 +175,8 @@ func TestLeanBatchIsOneChunk(t *testing.T) {
 	})
 }
 
-// A client of a lean stream that talks has its words thrown away; one that
-// does not stop is cut off.
+// What the client of a lean stream sends is discarded. If it does not stop, it
+// is disconnected.
 func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -201,8 +202,8 @@ func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
 	})
 }
 
-// A client of a lean stream that is told the end and stays is hung up on in a
-// second, having been left the time to read it.
+// After the end of a lean stream, the client has a second to read it and to
+// hang up.
 func TestLeanClosesAfterEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)

@@ -17,7 +17,7 @@ func heartbeatMovesCursor(s *suite) {
 	c := s.open(request{categories: []string{"alerts"}})
 	began := time.Now()
 	s.publish("unwanted")
-	c.want("after 10 s without an event that it hears", "stream.cursor")
+	c.want("after 10 s without an event for this client", "stream.cursor")
 	if took := time.Since(began); took < 8*time.Second || took > 10*time.Second {
 		s.Fatalf("with Options.Heartbeat 10 s, the first must come after 8 to 10 s; it came after %v", took)
 	}

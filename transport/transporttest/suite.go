@@ -67,7 +67,7 @@ func (s *suite) closed() {
 	time.Sleep(5 * time.Second)
 	synctest.Wait()
 	if n := s.hub.Stats().Streams; len(n) > 0 && !s.Failed() {
-		s.Errorf("all clients hung up 5 s ago, and the hub still has open streams: %v; whoever gets a Stream must call its Serve, Start or Close", n)
+		s.Errorf("all clients hung up 5 s ago, and the hub still has open streams: %v; the caller of Accept must call the Stream's Serve, Start or Close", n)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -182,7 +182,7 @@ func (s *suite) open(r request) *client {
 	}
 	f := c.frame("the opening cursor")
 	if f.Event != "stream.cursor" {
-		s.Fatalf("a stream must open with stream.cursor, so that a client that hears nothing for hours can resume; got %s", c.describe(f))
+		s.Fatalf("a stream must open with stream.cursor, so that a client that receives nothing for hours can resume; got %s", c.describe(f))
 	}
 	c.cursor = f.ID
 	return c

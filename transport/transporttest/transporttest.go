@@ -52,14 +52,12 @@ type Transport struct {
 	// [transport.Stream.RefuseWithStatus]. Without it, the handler must open a
 	// stream that says so and ends.
 	RefusesOverload bool
-	// Answers says that the handler ends each stream itself, once it has
-	// answered the request, as in long-polling. Then Open must go on by itself,
-	// with a request after each answer; it must send a request before the next
-	// frame is asked for, and may use conn for all of them. Its client must
-	// turn an answer without events into a frame of type stream.cursor.
-	//
-	// A stream that resumes has no opening frame then, and checks that need a
-	// client that stalls are left out.
+	// Answers says that the handler ends each stream once it has answered the
+	// request, as in long-polling. Then the client that Open returns must send
+	// the next request as soon as it has read an answer; it may use conn for all
+	// requests. It must turn an answer without events into a frame of type
+	// stream.cursor. A client that resumes gets no opening frame. Checks that
+	// need a client that does not read are left out.
 	Answers bool
 }
 
@@ -148,7 +146,7 @@ var checks = []struct {
 	{name: "ends when revoked", run: endsWhenRevoked},
 	{name: "ends when expired", run: endsWhenExpired},
 	{name: "ends at shutdown", run: endsAtShutdown},
-	{name: "lets nobody wait for a stalled client", run: stalledHoldsNobody, stalls: true},
+	{name: "is not delayed by a stalled client", run: stalledHoldsNobody, stalls: true},
 	{name: "aborts a stalled client at shutdown", run: abortsAtShutdown, stalls: true},
 	{name: "notices that a client is gone", run: noticesGone},
 }

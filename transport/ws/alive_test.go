@@ -35,8 +35,8 @@ func (c *raw) answer(until time.Duration) (messages []string, pings int) {
 	}
 }
 
-// Traffic stands for the cursor of a heartbeat, and never for its ping: what
-// the kernel accepts for a client that has vanished proves nothing.
+// Traffic suppresses the cursor of a heartbeat, but not its ping: that the
+// kernel accepts bytes does not prove that the client is there.
 func TestPingsAreSentDuringTraffic(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 10 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -62,7 +62,7 @@ func TestPingsAreSentDuringTraffic(t *testing.T) {
 	})
 }
 
-// Without traffic a ping comes with the cursor.
+// Without traffic a heartbeat has a cursor and a ping.
 func TestHeartbeatSendsCursorAndPing(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 10 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -78,7 +78,7 @@ func TestHeartbeatSendsCursorAndPing(t *testing.T) {
 	})
 }
 
-// A client that does not answer a ping has vanished.
+// A client that does not answer a ping is disconnected.
 func TestMissingPongClosesConnection(t *testing.T) {
 	for name, c := range map[string]transport.Options{
 		"defaults":                         {Heartbeat: 25 * time.Second},
@@ -114,7 +114,7 @@ func TestMissingPongClosesConnection(t *testing.T) {
 	}
 }
 
-// Bytes that never become a message do not stand for a pong.
+// Bytes that never become a message do not move the deadline for a pong.
 func TestPartialFrameDoesNotReplacePong(t *testing.T) {
 	bubble(t, options(transport.Options{Heartbeat: 25 * time.Second}), func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -144,7 +144,7 @@ func (c lateWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// A pong may be quicker than the return of the write that sent the ping.
+// A pong may come before the write of its ping has returned.
 func TestPongBeforeWriteReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -159,8 +159,7 @@ func TestPongBeforeWriteReturns(t *testing.T) {
 	})
 }
 
-// While the application is busy with a client's message, the client's pong
-// waits to be read; that is not the client's fault.
+// While OnMessage runs, a pong waits unread, which must not end the connection.
 func TestPongBehindSlowMessage(t *testing.T) {
 	slow := func(_ context.Context, c *ws.Client, data []byte) error {
 		time.Sleep(time.Minute)
@@ -181,8 +180,8 @@ func TestPongBehindSlowMessage(t *testing.T) {
 	})
 }
 
-// A link that moves bytes is not cut, however slowly it does: not for writing,
-// not for a ping that waits in line, not for a pong that has to.
+// A slow link is not cut as long as it makes progress: not because of a write,
+// of a ping that has to wait, or of a late pong.
 func TestSlowLinkIsNotCut(t *testing.T) {
 	o := options(transport.Options{Heartbeat: 20 * time.Second})
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -217,9 +216,9 @@ func TestSlowLinkIsNotCut(t *testing.T) {
 	})
 }
 
-// A client that talks and does not read is cut like any that does not read,
-// also where nothing but pongs is written to it; what it finds when it reads at
-// last is whole frames.
+// A client that sends and does not read is cut like any other that does not
+// read, also if only pongs are written to it. What it reads in the end is whole
+// frames.
 func TestClientThatReadsNoPongsIsSlow(t *testing.T) {
 	for name, publish := range map[string]func(*fixture.Fixture){
 		"with news behind": func(f *fixture.Fixture) { f.Publish("news") },
@@ -253,8 +252,7 @@ func TestClientThatReadsNoPongsIsSlow(t *testing.T) {
 	}
 }
 
-// Nothing comes before the opening, not even the answer to a client that
-// cannot wait to talk.
+// The opening is the first frame, also if the client sends something at once.
 func TestOpeningIsFirstFrame(t *testing.T) {
 	for range 100 {
 		bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
 // A conn is one WebSocket: the Conn that a stream writes to, and the loop that
@@ -23,8 +25,8 @@ type conn struct {
 	in      *bufio.Reader   // what socket reads from
 	stream  *transport.Stream
 	handler *handler
-	ctx     context.Context    // of OnMessage
-	cancel  context.CancelFunc // nil without OnMessage
+	ctx     context.Context    // of OnMessage and OnToken
+	cancel  context.CancelFunc // nil without them
 	ended   atomic.Bool        // the stream has ended; messages are ignored
 
 	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
@@ -55,7 +57,7 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 	}
 	// The request's context ends when its handler returns; its values are kept.
 	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
-	if h.options.OnMessage != nil { // only OnMessage needs it, and it takes half a kilobyte
+	if h.options.OnMessage != nil || h.options.OnToken != nil { // nobody else needs it, and it takes half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
 	c.onClosed = c.onWriteClosed
@@ -92,13 +94,11 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 	return c.write(appendOpening(nil, cursor, retry), false)
 }
 
+// Send is short because it, and what it calls, use little stack; see
+// netwrite.Writer.Write.
 func (c *conn) Send(batch []*hub.Message) error {
-	if len(batch) == 1 {
-		err := c.write(batch[0].Frame(encoding), false)
-		if isFilter(batch[0]) {
-			c.filterAnswered()
-		}
-		return err
+	if len(batch) == 1 && !isFilter(batch[0]) {
+		return c.write(batch[0].Frame(encoding), false)
 	}
 	return c.sendAll(batch)
 }
@@ -109,27 +109,31 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	for len(batch) > 0 {
-		piece, answered := 0, false
-		b.B = b.B[:0]
-		for piece < len(batch) {
-			m := batch[piece]
-			frame := m.Frame(encoding)
-			if piece > 0 && len(b.B)+len(frame) > netwrite.PieceBytes {
-				break
-			}
-			b.B = append(b.B, frame...)
-			answered = answered || isFilter(m)
-			piece++
-		}
+		n := c.join(b, batch)
 		if err := c.write(b.B, false); err != nil {
-			return err // and setFilter is released by onWriteClosed
+			return err // and change is released by onWriteClosed
 		}
-		if answered {
+		if slices.ContainsFunc(batch[:n], isFilter) {
 			c.filterAnswered()
 		}
-		batch = batch[piece:]
+		batch = batch[n:]
 	}
 	return nil
+}
+
+// join puts the first n messages of a batch into b: at least one, and no more
+// than a write should have.
+func (c *conn) join(b *netwrite.Buffer, batch []*hub.Message) (n int) {
+	b.B = b.B[:0]
+	for n < len(batch) {
+		frame := batch[n].Frame(encoding)
+		if n > 0 && len(b.B)+len(frame) > netwrite.PieceBytes {
+			break
+		}
+		b.B = append(b.B, frame...)
+		n++
+	}
+	return n
 }
 
 // isFilter reports whether a message answers a change of filter.
@@ -153,5 +157,5 @@ func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error 
 
 func (c *conn) Abort() {
 	c.onWriteClosed()
-	c.Conn.Close()
+	tcp.CloseNow(c.Conn)
 }

@@ -40,8 +40,8 @@ type frameConn struct {
 	window   uint32 // the client's receive window at the beginning, where it is known
 	extended uint8  // how often in a row the deadline for a pong has been extended
 	waited   bool   // since the last heartbeat a write waited for the client and then went on
-	// watching is set while OnMessage runs and conn.watch looks whether the
-	// connection breaks. Deadlines that concern the client's pong rest then.
+	// watching is set while OnMessage runs and conn.watch watches the
+	// connection. There is no deadline for a pong then.
 	watching, interrupted bool
 
 	// What follows belongs to the reading goroutine.
@@ -56,7 +56,7 @@ type frameConn struct {
 var errFlood = errors.New("ws: too many small fragments")
 
 func newFrameConn(c net.Conn, timeout time.Duration) *frameConn {
-	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.Writer{Conn: c, Timeout: timeout}}
+	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.New(c, timeout)}
 	f.idle.L = &f.mu
 	tcp.Limit(c)
 	if info, ok := tcp.InfoOf(c); ok {
@@ -66,7 +66,7 @@ func newFrameConn(c net.Conn, timeout time.Duration) *frameConn {
 }
 
 // Write writes one or more whole frames. After a close frame it reports
-// success and writes nothing: the caller is about to notice.
+// success and writes nothing: the connection is about to be closed.
 func (f *frameConn) Write(p []byte) (int, error) {
 	if err := f.write(p, isClose(p)); err != nil {
 		return 0, err
@@ -102,7 +102,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	switch {
 	case err != nil:
 		f.err = err
-		f.Conn.Close() // half a frame may be out
+		tcp.CloseNow(f.Conn) // half a frame may have been sent
 		if f.onClosed != nil {
 			f.mu.Unlock()
 			f.onClosed()
@@ -175,7 +175,7 @@ func (f *frameConn) restartPongDeadline() {
 // held.
 func (f *frameConn) resetReadDeadline() {
 	switch {
-	case f.watching: // set when it is over
+	case f.watching: // endWatching sets it
 	case f.closed:
 		f.Conn.SetReadDeadline(time.Now().Add(closeGrace))
 	case f.pinged:
@@ -201,10 +201,9 @@ func (f *frameConn) pongMissing() bool {
 	return !closed && err == nil && errors.Is(f.readErr, os.ErrDeadlineExceeded)
 }
 
-// extendPongDeadline gives a client more time for its pong, if the kernel tells
-// that the client is there and has not read yet what was written before the
-// ping: some of it is not acknowledged, or the client's receive window is
-// smaller than it was.
+// extendPongDeadline gives a client more time for its pong if, according to the
+// kernel, the client is there and has not read everything before the ping yet:
+// some of it is not acknowledged, or the client's receive window has shrunk.
 func (f *frameConn) extendPongDeadline() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -223,7 +222,7 @@ func (f *frameConn) extendPongDeadline() bool {
 }
 
 // Read reads what the client sends, for gorilla and for conn.watch. It counts
-// small fragments, which gorilla joins without a word. An error is final.
+// small fragments, which gorilla joins without reporting them. An error is final.
 func (f *frameConn) Read(p []byte) (int, error) {
 	switch {
 	case f.readErr != nil:

@@ -13,9 +13,9 @@ import (
 	"github.com/crier-go/crier/transport/ws"
 )
 
-// Whatever a client sends after its handshake, the server neither panics nor
-// hangs nor leaves anything behind, and what it answers is whole frames that
-// end with a close.
+// Whatever a client sends after its handshake, the server does not panic, hang
+// or leave anything behind, and writes whole frames that end with a close
+// frame.
 func FuzzInbound(f *testing.F) {
 	for _, frames := range [][][]byte{
 		{text(`{"categories":["notes"],"ref":1}`)},

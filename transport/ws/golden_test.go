@@ -117,8 +117,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Streams that end have the close code of their reason; TestCloseCode has those
-// that cannot be had from here.
+// Streams end with the close code of their reason. TestCloseCode has the
+// reasons that cannot be provoked here.
 func TestCloseCodes(t *testing.T) {
 	for reason, c := range map[hub.Reason]struct {
 		code int
@@ -155,7 +155,7 @@ func TestCloseCodes(t *testing.T) {
 	})
 }
 
-// Lengths of payloads on both sides of where their form changes.
+// Payloads on both sides of the limits between the forms of a length.
 func TestFrameLengths(t *testing.T) {
 	const envelope = `{"id":"ID","event":"note.added","data":""}`
 	least := len(envelope) - len("ID") + 36

@@ -19,8 +19,9 @@
 //
 // last_event_id, categories and topics in the query of the first request are as
 // on SSE. {"categories":["chat"]} changes the filter. {"topics":["a","b"]}
-// replaces the topics that the stream follows. Both can be in one message.
-// Everything else is passed to Options.OnMessage. A member "ref" of a message that
+// replaces the topics that the stream follows. {"token":"..."} prolongs the
+// session, if Options.OnToken is set; it is answered by stream.filter. All can be
+// in one message. Everything else is passed to Options.OnMessage. A member "ref" of a message that
 // is an object comes back in the stream.error that answers it.
 //
 // # Close codes
@@ -62,6 +63,19 @@ type Options struct {
 	// is passed on once the stream has ended, for instance by RevokeUser.
 	// Default: every message is answered with an error.
 	OnMessage func(ctx context.Context, c *Client, data []byte) error
+	// OnToken receives the tokens with which clients renew their sessions, and
+	// returns the session that a token stands for. From then on the stream ends
+	// when that session expires; the rest of it is ignored. The client is
+	// answered by stream.filter. A token of another user, and one for which
+	// OnToken returns transport.ErrUnauthenticated or transport.ErrForbidden, is
+	// answered by stream.error, and the stream stays as it was. Other errors are
+	// logged, and the client is asked to try again later. An error's text never
+	// reaches the client.
+	//
+	// The session that it is given is the stream's. It is called like OnMessage,
+	// and not concurrently with it for one connection. Default: such a message is
+	// passed to OnMessage like any other.
+	OnToken func(ctx context.Context, s hub.Session, token string) (hub.Session, error)
 	// ReadLimit is the largest message a client may send, in bytes; a larger
 	// one ends the connection with 1009. Default 64 KiB.
 	ReadLimit int64

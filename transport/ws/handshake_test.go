@@ -19,7 +19,7 @@ import (
 	"github.com/crier-go/crier/transport/ws"
 )
 
-// What is no handshake is answered before anybody is subscribed for it.
+// A request that is not a handshake is answered before anybody is subscribed.
 func TestHandshake(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*http.Request)
@@ -74,8 +74,8 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// The example of RFC 6455, section 1.3; and a cookie that middleware sets goes
-// along, while other headers of a response mean nothing here.
+// The example of RFC 6455, section 1.3. Cookies that middleware sets are sent;
+// other headers are not.
 func TestHandshakeResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -111,8 +111,8 @@ type unwrapped struct{ http.ResponseWriter }
 
 func (u unwrapped) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// A connection that cannot be taken over is an error that says so, and leaves
-// nothing subscribed.
+// If the connection cannot be hijacked, the client and the log are told, and no
+// stream stays open.
 func TestUpgradeFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
@@ -180,8 +180,8 @@ func TestHandshakeOverHTTP2IsRefused(t *testing.T) {
 	})
 }
 
-// What cannot be served now is refused before the upgrade: a handshake that
-// succeeds resets the backoff of clients.
+// A request that cannot be served now is refused before the upgrade: a
+// handshake that succeeds resets the backoff of clients.
 func TestUnavailableIsRefusedBeforeUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)

@@ -14,8 +14,8 @@ import (
 	"github.com/crier-go/crier/transport/ws"
 )
 
-// A message that is wrong is answered, with what would be right, and the
-// connection stays.
+// A wrong message is answered with what would be right, and the connection
+// stays open.
 func TestWrongMessageIsAnswered(t *testing.T) {
 	const only = `only {\"categories\":[\"...\"]} and {\"topics\":[\"...\"]} are understood here`
 	const valid = `valid categories are: notes, alerts`
@@ -63,7 +63,7 @@ func TestClientChangesFilter(t *testing.T) {
 	})
 }
 
-// A message may come in pieces, with control frames in between.
+// A message may come in fragments, with control frames between them.
 func TestFragmentedMessageIsJoined(t *testing.T) {
 	echo := func(_ context.Context, c *ws.Client, data []byte) error { return c.Send("echo", string(data)) }
 	bubble(t, &ws.Options{OnMessage: echo}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -84,7 +84,7 @@ func TestFragmentedMessageIsJoined(t *testing.T) {
 	})
 }
 
-// Fragments of some size do not count as messages: Options.ReadLimit bounds them.
+// Large fragments do not count as messages. Options.ReadLimit bounds them.
 func TestLargeFragmentsAreOneMessage(t *testing.T) {
 	got := make(chan int, 1)
 	o := &ws.Options{MessageBurst: 3, MessagesPerSecond: 1, OnMessage: func(_ context.Context, _ *ws.Client, data []byte) error {
@@ -105,7 +105,7 @@ func TestLargeFragmentsAreOneMessage(t *testing.T) {
 	})
 }
 
-// A message is answered before what comes right behind it ends the connection.
+// A message is answered before the frame behind it closes the connection.
 func TestAnswerComesBeforeClose(t *testing.T) {
 	echo := func(_ context.Context, c *ws.Client, data []byte) error {
 		if string(data) == "wrong" {
@@ -138,7 +138,8 @@ func TestAnswerComesBeforeClose(t *testing.T) {
 	}
 }
 
-// A change of filter whose answer cannot be written holds up nothing.
+// A change of filter whose answer cannot be written does not block the end of
+// the connection.
 func TestFilterOfStalledClient(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -155,7 +156,8 @@ func TestFilterOfStalledClient(t *testing.T) {
 	})
 }
 
-// What breaks the protocol, or a limit, is told by a close frame.
+// A client that breaks the protocol or a limit gets a close frame with the code
+// for it.
 func TestProtocolViolationClosesWithCode(t *testing.T) {
 	const protocolError = 1002
 	many := func(n int, f []byte) (frames [][]byte) {
@@ -218,8 +220,8 @@ func TestProtocolViolationClosesWithCode(t *testing.T) {
 	}
 }
 
-// A client may say anything once it has been told to go, and is told nothing
-// more.
+// After a close frame the client may send anything, and nothing more is sent to
+// it.
 func TestNothingIsSentAfterClose(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 		c := connect("")
@@ -233,7 +235,8 @@ func TestNothingIsSentAfterClose(t *testing.T) {
 	})
 }
 
-// The server answers a client's close with the same code, and closes.
+// The server answers a client's close frame with the same code and closes the
+// connection.
 func TestClientCloseIsAnswered(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame  []byte
@@ -266,8 +269,9 @@ func TestClientCloseIsAnswered(t *testing.T) {
 	}
 }
 
-// A client that is told to go and does not answer is read on for a second, so
-// that what it had under way does not destroy what it has yet to read.
+// If the client does not answer a close frame, the server reads on for a
+// second: closing the connection with unread bytes could destroy what the
+// client has yet to read.
 func TestCloseGraceWithoutAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(f *fixture.Fixture, c *raw)
@@ -332,7 +336,7 @@ func chatter(c *raw) {
 	}()
 }
 
-// The limit is over time: who keeps to it may go on for ever.
+// The limit is an average: a client that keeps to it can go on for ever.
 func TestMessageRateLimit(t *testing.T) {
 	silent := func(context.Context, *ws.Client, []byte) error { return nil }
 	o := &ws.Options{MessageBurst: 3, MessagesPerSecond: 2, OnMessage: silent}

@@ -9,14 +9,13 @@ import (
 	"github.com/crier-go/crier/transport"
 )
 
-// watchDelay is how long OnMessage runs before its connection is watched. Most
-// calls return before.
+// watchDelay is how long OnMessage or OnToken runs before its connection is
+// watched. Most calls return before.
 const watchDelay = 50 * time.Millisecond
 
-// onMessage gives a message to the application. While OnMessage runs, nobody
-// else reads from the connection: so it is watched, for the context to end when
-// the client hangs up.
-func (c *conn) onMessage(data []byte) error {
+// watched calls the application. Meanwhile nobody else reads from the connection:
+// so it is watched, for the context to end when the client hangs up.
+func (c *conn) watched(call func() error) error {
 	watched := make(chan struct{})
 	watch := time.AfterFunc(watchDelay, func() {
 		defer close(watched)
@@ -29,7 +28,7 @@ func (c *conn) onMessage(data []byte) error {
 			c.endWatching()
 		}
 	}()
-	return c.handler.options.OnMessage(c.ctx, &Client{c}, data)
+	return call()
 }
 
 // watch reads ahead, as far as the buffer goes, until the connection breaks or
@@ -50,9 +49,33 @@ func (c *conn) watch() {
 	}
 }
 
-// change changes the stream's filter and its topics, and returns once
-// stream.filter has been written or never will be. What is nil stays as it is. An
+// renew lets the application look at a token, and moves the end of the stream. An
 // error is for the client; then nothing has changed.
+func (c *conn) renew(token string) error {
+	sub := c.stream.Subscription()
+	old := sub.Session()
+	var session hub.Session
+	err := c.watched(func() (err error) {
+		session, err = c.handler.options.OnToken(c.ctx, old, token)
+		return err
+	})
+	switch {
+	case errors.Is(err, transport.ErrUnauthenticated), err == nil && session.User != old.User:
+		return errors.New("this token is not valid for this stream")
+	case errors.Is(err, transport.ErrForbidden):
+		return errors.New("the session of this token may not have this stream")
+	case err != nil:
+		c.handler.acceptor.Options().Logger.Error("crier: OnToken failed", "error", err)
+		return errors.New("the token cannot be checked now: try again later")
+	}
+	sub.Renew(session.Expires)
+	return nil
+}
+
+// change changes the stream's filter and its topics, and returns once
+// stream.filter has been written or never will be. What is nil stays as it is; if
+// both are, the client is told what is in force. An error is for the client; then
+// nothing has changed.
 func (c *conn) change(categories, topics *[]string) error {
 	var filter hub.Filter
 	if categories != nil {
@@ -85,13 +108,16 @@ func (c *conn) apply(hasFilter bool, filter hub.Filter, topics *[]string) error 
 			return errors.New(transport.TopicProblem(err))
 		}
 	}
-	if hasFilter {
+	switch {
+	case hasFilter:
 		return sub.SetFilter(filter)
+	case topics == nil:
+		sub.AnnounceFilter()
 	}
 	return nil
 }
 
-// filterAnswered releases setFilter.
+// filterAnswered releases change.
 func (c *conn) filterAnswered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/crier-go/crier/transport/ws"
 )
 
-// What is no change of filter reaches the application as it came, and the
-// application's answer goes to this client alone.
+// A message that does not change the filter is passed to the application as it
+// came, and the application's answer is sent to this client only.
 func TestOnMessage(t *testing.T) {
 	answer := func(_ context.Context, c *ws.Client, data []byte) error {
 		if c.Session().User != fixture.Alice {
@@ -41,7 +41,7 @@ func TestOnMessage(t *testing.T) {
 	})
 }
 
-// An error is the client's to read, and the connection stays.
+// The error is sent to the client, and the connection stays open.
 func TestOnMessageErrorIsSentToClient(t *testing.T) {
 	refuse := func(context.Context, *ws.Client, []byte) error { return errors.New("not \"now\", \xff\r\n") }
 	bubble(t, &ws.Options{OnMessage: refuse}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
@@ -54,7 +54,7 @@ func TestOnMessageErrorIsSentToClient(t *testing.T) {
 	})
 }
 
-// What is not to be sent is an error for the application, and nothing is sent.
+// What must not be sent is an error for the application, and nothing is sent.
 func TestClientSendRefusesBadName(t *testing.T) {
 	bad := map[string]any{"Bad": 1, "": 1, "a..b": 1, `a","data":1}`: 1, "a\n": 1, "ok": func() {},
 		"stream.end": 1, "stream": 1} // the hub's own, which a client relies on
@@ -75,7 +75,7 @@ func TestClientSendRefusesBadName(t *testing.T) {
 }
 
 // The context has the request's values and ends with the connection, not with
-// the request. A Client that is kept outlives neither.
+// the request. A Client that is kept can be used until then.
 func TestOnMessageContext(t *testing.T) {
 	type key struct{}
 	kept := make(chan *ws.Client, 1)
@@ -114,8 +114,8 @@ func TestOnMessageContext(t *testing.T) {
 	})
 }
 
-// The context ends with the connection and with the stream, also while OnMessage
-// runs and whatever else hangs.
+// The context ends with the connection and with the stream while OnMessage
+// runs, also if the writer is blocked.
 func TestOnMessageContextEndsDuringCall(t *testing.T) {
 	stall := func(f *fixture.Fixture) {
 		for range 10 {
@@ -166,8 +166,8 @@ func TestOnMessageContextEndsDuringCall(t *testing.T) {
 	}
 }
 
-// What the client sends while OnMessage runs waits for its turn, and nothing of
-// it is lost to the watch over the connection.
+// Messages that come while OnMessage runs are passed on after it. The watch
+// over the connection loses none of them.
 func TestMessagesWaitForSlowOnMessage(t *testing.T) {
 	o := &ws.Options{OnMessage: func(_ context.Context, c *ws.Client, data []byte) error {
 		time.Sleep(time.Minute)
@@ -195,8 +195,8 @@ func TestMessagesWaitForSlowOnMessage(t *testing.T) {
 	})
 }
 
-// Once a session is revoked, the application hears nothing of it any more, also
-// if the stream's writer hangs.
+// After a revocation the application gets no more messages of the session, also
+// if the stream's writer is blocked.
 func TestOnMessageNotCalledAfterRevocation(t *testing.T) {
 	var heard atomic.Int64
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { heard.Add(1); return nil }}
@@ -221,7 +221,7 @@ func TestOnMessageNotCalledAfterRevocation(t *testing.T) {
 	})
 }
 
-// A panic of the application costs the connection that it came from, no more.
+// A panic in OnMessage closes its connection and no other.
 func TestOnMessagePanicClosesConnection(t *testing.T) {
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { panic("a bug") }}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {

@@ -31,6 +31,7 @@ func (c *conn) read() {
 	}
 	c.onWriteClosed()
 	c.Conn.Close()
+	c.out.Stop()
 	c.stream.Close()
 }
 
@@ -63,11 +64,11 @@ func (c *conn) messages() bool {
 	}
 }
 
-// recover recovers from a panic in OnMessage, as net/http does for handlers: only
+// recover recovers from a panic in OnMessage or OnToken, as net/http does for handlers: only
 // this connection ends.
 func (c *conn) recover() {
 	if r := recover(); r != nil {
-		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage", "panic", r, "stack", string(debug.Stack()))
+		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage or OnToken", "panic", r, "stack", string(debug.Stack()))
 		c.write(appendClose(nil, websocket.CloseInternalServerErr, "internal error"), true)
 		c.stream.End(hub.ReasonGone)
 		c.discardUntilClose()
@@ -123,14 +124,22 @@ func (c *conn) handle(data []byte) error {
 	var request struct {
 		Categories *[]string `json:"categories"`
 		Topics     *[]string `json:"topics"`
+		Token      *string   `json:"token"`
 	}
-	if err := json.Unmarshal(data, &request); err == nil && (request.Categories != nil || request.Topics != nil) {
+	err := json.Unmarshal(data, &request)
+	renews := request.Token != nil && c.handler.options.OnToken != nil
+	if err == nil && (request.Categories != nil || request.Topics != nil || renews) {
+		if renews {
+			if err := c.renew(*request.Token); err != nil {
+				return err
+			}
+		}
 		return c.change(request.Categories, request.Topics)
 	}
 	if c.handler.options.OnMessage == nil {
 		return errors.New(`only {"categories":["..."]} and {"topics":["..."]} are understood here`)
 	}
-	return c.onMessage(data)
+	return c.watched(func() error { return c.handler.options.OnMessage(c.ctx, &Client{c}, data) })
 }
 
 // reply answers a message with stream.error.

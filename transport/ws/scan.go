@@ -2,8 +2,8 @@ package ws
 
 import "encoding/binary"
 
-// A frameScanner follows the frames that a client sends (RFC 6455, section
-// 5.2), as far as gorilla does not tell of them: it counts small fragments and
+// A frameScanner parses the headers of the frames that a client sends (RFC 6455,
+// section 5.2) for what gorilla does not report: it counts small fragments and
 // notes a close frame.
 type frameScanner struct {
 	header    [14]byte // of the present frame

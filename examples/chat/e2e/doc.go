@@ -11,6 +11,9 @@
 //     a message that came twice is noticed though the page would hide it.
 //   - An EventSource against small servers made with the library, for what the
 //     chat cannot show: overload, revocation, many tabs, HTTP/2.
+//   - An EventSource that is opened by a ticket, in Chromium and in Firefox: it is
+//     cut after the ticket has expired, and comes back by the cookie, or with a new
+//     ticket where cookies of another site are blocked.
 //   - The npm packages eventsource, undici and ws, in clients: each reads a few
 //     hundred messages over a line that keeps breaking, and must have every one
 //     of them once.
@@ -20,10 +23,10 @@
 //	make e2e                                # in the root of the repository
 //	npm ci --prefix clients && go test ./...  # here
 //
-// It needs Chromium (Debian: apt install chromium; another with -chromium) and
-// Node.js 20 or later with npm. Without them the tests that need them are
-// skipped and say what is missing; with CI=true or REQUIRE=1 in the environment,
-// they fail.
+// It needs Chromium (Debian: apt install chromium; another with -chromium),
+// Firefox (Debian: apt install firefox-esr) and Node.js 20 or later with npm.
+// Without them the tests that need them are skipped and say what is missing; with
+// CI=true or REQUIRE=1 in the environment, they fail.
 //
 // Screenshots of the main states, and of every tab of a test that failed, are
 // written to out, or to the directory that CRIER_SHOTS names.

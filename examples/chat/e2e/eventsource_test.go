@@ -212,7 +212,12 @@ func TestForeignOrigin(t *testing.T) {
 	eval[bool](b, `[%s, %s].forEach(newSource) ?? true`, closed.server.URL+"/events", open.server.URL+"/events")
 	b.wait("is refused by one", `sources[0].source.readyState === EventSource.CLOSED`)
 	b.wait("is let in by the other", `sources[1].log.some((e) => e.event === 'stream.cursor')`)
-	if st := closed.hub.Stats(); closed.requests.Load() != 1 || len(st.Ended) > 0 || st.Streams["sse"] > 0 {
+	st := closed.hub.Stats()
+	var ended uint64
+	for _, n := range st.Ended {
+		ended += n
+	}
+	if closed.requests.Load() != 1 || ended > 0 || st.Streams["sse"] > 0 {
 		t.Errorf("a stream was opened for a page of another site, or it was asked for more than once: %+v", st)
 	}
 }

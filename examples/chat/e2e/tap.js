@@ -3,17 +3,34 @@
 // what it shows nobody could tell whether something came twice.
 (() => {
   const heard = window.heard = [];
-  const TYPES = [
-    'chat.message.posted', 'chat.message.direct', 'presence.user.joined', 'presence.user.left', 'typing.user.started',
-    'stream.cursor', 'stream.gap', 'stream.filter', 'stream.error', 'stream.end',
-  ];
-  window.EventSource = class extends EventSource {
-    constructor(...args) {
-      super(...args);
-      for (const event of TYPES) {
-        super.addEventListener(event, (e) => heard.push({ via: 'sse', event, id: e.lastEventId, data: JSON.parse(e.data) }));
+  // Of a stream that is fetched, what its reader is given counts.
+  const listen = (reader) => {
+    const read = reader.read.bind(reader);
+    const decoder = new TextDecoder();
+    let text = '';
+    reader.read = async () => {
+      const result = await read();
+      text += decoder.decode(result.value, { stream: true });
+      const frames = text.split('\n\n');
+      text = frames.pop();
+      for (const frame of frames) {
+        const field = (name) => frame.match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1];
+        const event = field('event');
+        if (event) heard.push({ via: 'sse', event, id: field('id'), data: JSON.parse(field('data')) });
       }
+      return result;
+    };
+    return reader;
+  };
+  const { fetch } = window;
+  window.fetch = async (...args) => {
+    const answer = await fetch(...args);
+    if (answer.body && answer.headers.get('Content-Type')?.startsWith('text/event-stream')) {
+      const { body } = answer;
+      const getReader = body.getReader.bind(body);
+      body.getReader = (...how) => listen(getReader(...how));
     }
+    return answer;
   };
   window.WebSocket = class extends WebSocket {
     constructor(...args) {

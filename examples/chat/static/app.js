@@ -4,10 +4,10 @@ import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { $, soon } from './dom.js';
 import { closeDrawers, setUpDrawers } from './drawers.js';
+import { Live } from './live.js';
 import { Log } from './log.js';
 import { LOBBY, Model } from './model.js';
 import { Sidebar } from './sidebar.js';
-import { Stream } from './stream.js';
 
 const CUT = 5000; // ms that a pulled plug stays out
 
@@ -38,17 +38,24 @@ const sidebar = new Sidebar(model, open);
 const composer = new Composer({ send, typing });
 let current = model.conversation(LOBBY);
 let categories = CATEGORIES.map((c) => c.name);
+let offline = false;
 
-const stream = new Stream({
-  transport: sessionStorage.getItem('transport') ?? 'sse',
-  lastId: state.cursor,
+const live = new Live({
+  transport: sessionStorage.getItem('transport') ?? 'auto',
+  shared: sessionStorage.getItem('shared') === 'true',
+  user: state.me.id,
+  cursor: state.cursor,
   categories,
   types: TYPES,
   clockOffset: state.now - (performance.timeOrigin + performance.getEntriesByType('navigation')[0].responseStart),
   on: {
     message: received,
     settled() { if (stale) readState(); },
-    status: (s) => connection.show(s),
+    status(s) {
+      connection.show(s);
+      offline = ['cut', 'retrying', 'ended'].includes(s.state);
+      showPaused();
+    },
     // Our own arrival is announced because this stream was opened.
     caused: (m) => m.event === 'presence.user.joined' && m.data.user.id === model.me.id,
   },
@@ -134,7 +141,7 @@ function open(key) {
 // A message goes by POST on both transports: the answer says whether it was
 // accepted, and with which id. It also works while the plug is out.
 async function send(key, text) {
-  const answer = await post('/messages', { text, to: recipient(key) })
+  const answer = await post('/messages', { text, to: recipient(key) }, AbortSignal.timeout(15_000))
     .catch(() => { throw new Error('The server cannot be reached. Your text is still here.'); });
   if (answer.status === 401) throw new Error('You are logged out. Log in again to send this.');
   const body = await answer.json().catch(() => ({}));
@@ -147,13 +154,13 @@ async function send(key, text) {
 // A sign of typing needs no answer, so it takes the socket where there is one.
 function typing(key) {
   const to = recipient(key);
-  if (!stream.send({ typing: true, to })) post('/typing', { to }).catch(() => {});
+  if (!live.send({ typing: true, to })) post('/typing', { to }).catch(() => {});
 }
 
 const recipient = (key) => (key === LOBBY ? '' : model.conversation(key).peer.name);
 
-const post = (path, body) => fetch(path, {
-  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+const post = (path, body, signal) => fetch(path, {
+  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
 });
 
 function showTyping() {
@@ -170,8 +177,13 @@ function filter(chosen) {
   // stream will not bring it: the state is read once the stream hears it.
   stale ||= chosen.some((c) => !categories.includes(c));
   categories = chosen;
-  sidebar.paused = !chosen.includes('presence');
-  stream.filter(chosen);
+  showPaused();
+  live.filter(chosen);
+}
+
+// showPaused tells that the list of people may be out of date.
+function showPaused() {
+  sidebar.paused = offline || !categories.includes('presence');
 }
 
 document.addEventListener('visibilitychange', () => {
@@ -180,16 +192,22 @@ document.addEventListener('visibilitychange', () => {
   sidebar.render(current);
 });
 
-$('plug').addEventListener('click', () => (stream.status.state === 'cut' ? stream.connect() : stream.cut(CUT)));
+$('plug').addEventListener('click', () => (live.status.state === 'cut' ? live.plugIn() : live.cut(CUT)));
 
 for (const radio of document.getElementsByName('transport')) {
+  radio.checked = radio.value === (sessionStorage.getItem('transport') ?? 'auto');
   radio.addEventListener('change', () => {
     sessionStorage.setItem('transport', radio.value); // this tab's, also after a reload
-    stream.use(radio.value);
+    live.use({ transport: radio.value });
   });
 }
+
+$('shared').checked = sessionStorage.getItem('shared') === 'true';
+$('shared').addEventListener('change', () => {
+  sessionStorage.setItem('shared', $('shared').checked);
+  live.use({ shared: $('shared').checked });
+});
 
 connection.categories(CATEGORIES, filter);
 setUpDrawers();
 open(LOBBY);
-stream.connect();

@@ -10,6 +10,7 @@ export class Composer {
   #typing;
   #key = null;
   #drafts = new Map(); // conversation key -> text: an unfinished message waits there
+  #unsent = [];        // { key, text } of messages that the server has not accepted yet
   #lastTyping = 0;
 
   // send(key, text) resolves when the server has accepted the message and
@@ -47,21 +48,42 @@ export class Composer {
     this.#typing(this.#key);
   }
 
-  async #submit() {
+  #submit() {
     const key = this.#key;
     const text = $('text').value.trim();
     if (!text) return;
     $('text').value = '';
     this.#measure();
     this.#lastTyping = 0;
-    try {
-      await this.#send(key, text);
-    } catch (err) {
-      if (this.#key === key && !$('text').value) $('text').value = text; // nothing that was written is lost
-      else this.#drafts.set(key, text);
-      this.#measure();
-      this.error(err.message);
+    this.#unsent.push({ key, text });
+    if (this.#unsent.length === 1) this.#sendAll();
+  }
+
+  // #sendAll sends one message after the other: of two that are under way at a
+  // time, the second can arrive first.
+  async #sendAll() {
+    while (this.#unsent.length > 0) {
+      const { key, text } = this.#unsent[0];
+      try {
+        await this.#send(key, text);
+        this.#unsent.shift();
+      } catch (err) {
+        this.#giveBack(key);
+        this.error(err.message);
+      }
     }
+  }
+
+  // #giveBack makes a draft of what could not be sent to a conversation, before
+  // what has been written there since: nothing that was written is lost.
+  #giveBack(key) {
+    const texts = this.#unsent.filter((m) => m.key === key).map((m) => m.text);
+    this.#unsent = this.#unsent.filter((m) => m.key !== key);
+    const since = this.#key === key ? $('text').value : this.#drafts.get(key);
+    const draft = [...texts, since].filter(Boolean).join('\n');
+    if (this.#key === key) $('text').value = draft;
+    else this.#drafts.set(key, draft);
+    this.#measure();
   }
 
   #measure() {

@@ -4,7 +4,7 @@
 import { $, el } from './dom.js';
 
 const TRANSPORTS = { sse: 'SSE', ws: 'WebSocket' };
-const STATES = { connecting: 'Connecting', open: 'Open', cut: 'Cut by you', retrying: 'Retrying', ended: 'Ended' };
+const STATES = { connecting: 'Connecting', open: 'Open', cut: 'Cut by you', retrying: 'Retrying', ended: 'Ended', closed: 'Closed' };
 
 const REASONS = {
   gone: 'the connection broke',
@@ -16,6 +16,10 @@ const REASONS = {
   unavailable: 'the server cannot check the session just now',
   shutdown: 'the server is shutting down',
   unauthenticated: 'the server does not know this session',
+  forbidden: 'the server does not allow this',
+  silent: 'nothing was heard for too long',
+  blocked: 'this transport does not get through',
+  refused: 'the server answered with an error',
 };
 
 const GAPS = {
@@ -48,7 +52,6 @@ export class Connection {
     $('status-replayed').title = 'Events that happened before this stream was open, and that it brought afterwards.';
     $('status-last-id').textContent = lastId;
     $('status-last-id').title = lastId;
-    for (const radio of document.getElementsByName('transport')) radio.checked = radio.value === transport;
     this.#countdown();
     this.#ended(state, reason);
   }

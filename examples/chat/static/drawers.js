@@ -17,18 +17,24 @@ export function setUpDrawers() {
 function openDrawer(name) {
   closeDrawers();
   set(name, true);
-  $('veil').hidden = false;
+  veil(true);
   $(name).querySelector('.drawer-close').focus();
 }
 
 export function closeDrawers() {
+  veil(false); // first, since what is behind it cannot get the focus
   for (const name of Object.keys(DRAWERS)) {
     const opener = document.querySelector(`[data-open="${name}"]`);
     const hadFocus = $(name).contains(document.activeElement);
     set(name, false);
     if (hadFocus && DRAWERS[name].matches) opener.focus();
   }
-  $('veil').hidden = true;
+}
+
+// veil covers the page behind a drawer. What it covers cannot be tabbed to.
+function veil(on) {
+  $('veil').hidden = !on;
+  for (const covered of document.querySelectorAll('main, .skip')) covered.inert = on;
 }
 
 function set(name, open) {

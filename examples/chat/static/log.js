@@ -1,7 +1,7 @@
 // The log is the open conversation: its messages, and where it is scrolled to.
 
 import { KEPT, LOBBY } from './model.js';
-import { timeOf } from './stream.js';
+import { timeOf } from './id.js';
 import { $, avatar, clockTime, dayName, el, soon } from './dom.js';
 
 const TOGETHER = 5 * 60_000; // messages of one person within this time share one header

@@ -1,7 +1,7 @@
 // The sidebar: the lobby, direct conversations and who is online.
 
 import { LOBBY } from './model.js';
-import { timeOf } from './stream.js';
+import { timeOf } from './id.js';
 import { $, avatar, el } from './dom.js';
 
 export class Sidebar {

@@ -114,10 +114,10 @@ func (x *index[M]) set(f *follow[M]) {
 	}
 }
 
-// wake wakes the sleeping readers that want the category, and returns how many
-// this call has woken.
-func (x *index[M]) wake(category uint8) (woken int) {
-	x.wanted.Or(1 << category)
+// wake wakes the sleeping readers that want one of the categories, and returns how
+// many this call has woken.
+func (x *index[M]) wake(categories Categories) (woken int) {
+	x.wanted.Or(categories)
 	for x.wanted.Load() != 0 && x.waking.CompareAndSwap(false, true) {
 		if wanted := x.wanted.Swap(0); wanted != 0 {
 			for _, g := range x.all() {

@@ -47,9 +47,33 @@ type Item[M any] struct {
 	// Latest, if not empty, names the value that this item states: it
 	// supersedes an earlier item of the same log and Latest.
 	Latest string
+	// Gap means that the item is no message: it says that something may be
+	// missing at its position, in any category. A reader returns Config.Gap in
+	// its place.
+	Gap bool
 
 	refs  int32    // entries that hold it; guarded by Store.mu
 	entry Entry[M] // the first of them: most items need no more
+}
+
+// NewGap returns an item that says that something may be missing at its position.
+// It was made at a time, which is now by Config.Now. Like other items it has an id
+// with that time: without one it would seem to be older than everything.
+func NewGap[M any](made time.Time, now int64) *Item[M] {
+	i := &Item[M]{Gap: true, Time: now, Cost: gapCost, Size: 1}
+	binary.BigEndian.PutUint64(i.ID[:8], uint64(made.UnixMilli())<<16|7<<12)
+	return i
+}
+
+// gapCost is what a gap item costs.
+const gapCost = 200
+
+// mask returns the categories of which a reader must want one to want the item.
+func (i *Item[M]) mask() Categories {
+	if i.Gap {
+		return ^Categories(0)
+	}
+	return 1 << i.Category
 }
 
 // An Entry is an item in its place in one log. It is immutable, but for its

@@ -87,6 +87,19 @@ func (l *Log[M]) raiseFloor(p Position) {
 	l.newest.Store(p)
 }
 
+// find returns the position of the newest item with this id. It takes no lock.
+func (l *Log[M]) find(id uuid.UUID) (p Position, ok bool) {
+	for _, r := range [...]*ring[M]{&l.retained, l.shortLived.Load()} {
+		if r == nil {
+			continue
+		}
+		if at, found := r.find(id); found {
+			p, ok = max(p, at), true
+		}
+	}
+	return p, ok
+}
+
 // empty reports whether the log holds no entry. The caller holds Store.mu.
 func (l *Log[M]) empty() bool {
 	return l.retained.len()+l.shortLived.Load().len()+l.ephemeral.Load().len() == 0

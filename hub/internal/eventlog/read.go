@@ -137,11 +137,15 @@ func (r *Reader[M]) read(buf []M, head Position, room int, held bool) (_ []M, mo
 		if e == nil {
 			break // not intact
 		}
-		if e.item != nil && wanted&(1<<e.item.Category) != 0 && e.position > r.position {
+		if e.item != nil && wanted&e.item.mask() != 0 && e.position > r.position {
 			if room <= 0 || len(buf) > 0 && e.item.Size > room {
 				break
 			}
-			buf = append(buf, e.item.Message)
+			message := e.item.Message
+			if e.item.Gap {
+				message = r.store.config.Gap(e.position)
+			}
+			buf = append(buf, message)
 			room -= e.item.Size
 		}
 		c.next++
@@ -203,7 +207,7 @@ func (r *Reader[M]) passGap(sources merge[M], wanted Categories, head Position) 
 // (120 ns of a delivery with two), and looks at as little cold memory as it can.
 func (r *Reader[M]) Single(head Position) (m M, wanted, ok bool) {
 	e, ok := r.single(head)
-	if !ok {
+	if !ok || e != nil && e.item.Gap {
 		return m, false, false
 	}
 	r.position = max(r.position, head)

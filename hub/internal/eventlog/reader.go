@@ -191,13 +191,8 @@ func (r *Reader[M]) Close() {
 // several, in the logs that the reader follows. It takes no lock.
 func (r *Reader[M]) Find(id uuid.UUID) (p Position, ok bool) {
 	for _, f := range r.follows {
-		for _, ring := range [...]*ring[M]{&f.log.retained, f.log.shortLived.Load()} {
-			if ring == nil {
-				continue
-			}
-			if at, found := ring.find(id); found {
-				p, ok = max(p, at), true
-			}
+		if at, found := f.log.find(id); found {
+			p, ok = max(p, at), true
 		}
 	}
 	return p, ok

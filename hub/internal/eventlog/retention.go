@@ -179,7 +179,7 @@ func (s *Store[M]) evictOldest(t *retention[M], c Class) {
 	e := t.oldest.Load() // no entry of its ring is older, but for superseded ones
 	l := e.log
 	if c == Retained {
-		t.floor.Store(e.position)
+		t.floor.Store(max(t.floor.Load(), e.position))
 	}
 	l.mu.Lock()
 	s.pop(t, l, l.ring(c))

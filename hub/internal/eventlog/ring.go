@@ -89,7 +89,11 @@ func (r *ring[M]) pop(categories int) *Entry[M] {
 		if r.evicted == nil {
 			r.evicted = make([]Position, categories)
 		}
-		r.evicted[e.item.Category] = e.position
+		for set := e.item.mask(); set != 0; set &= set - 1 {
+			if c := bits.TrailingZeros64(set); c < categories {
+				r.evicted[c] = e.position
+			}
+		}
 		r.lost.Store(e.position) // before the entry goes: readers look at it after they have read
 	}
 	r.slots.Load().at(i).Store(nil)

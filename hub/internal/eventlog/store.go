@@ -2,9 +2,13 @@ package eventlog
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Config describes a store. All fields are required.
@@ -141,7 +145,7 @@ func (s *Store[M]) AppendAt(p Position, item *Item[M], keys []Key) (woken int, e
 
 	for _, l := range logs {
 		if l != nil {
-			woken += l.readers.wake(item.Category)
+			woken += l.readers.wake(item.mask())
 		}
 	}
 	return woken, nil
@@ -191,6 +195,35 @@ func (s *Store[M]) Reset(p Position) {
 	s.head.Store(p)
 }
 
+// AppendGap says that items may be missing at this point: for the readers that
+// come from before it, of every log that has a Key.ID and that is not excepted.
+// Readers of logs that are made later count among them.
+func (s *Store[M]) AppendGap(excepted func(Key) bool) {
+	s.mu.Lock()
+	p := s.head.Load() + 1
+	t := &s.kept[Retained]
+	t.floor.Store(max(t.floor.Load(), p))
+	s.last.Store(nil)
+	s.head.Store(p)
+	s.mu.Unlock()
+	var keys []Key
+	for _, key := range s.Keys() {
+		if key.ID != uuid.Nil && !excepted(key) {
+			keys = append(keys, key)
+		}
+	}
+	for part := range slices.Chunk(keys, AppendAtOnce) {
+		s.Append(NewGap[M](time.Now(), s.config.Now()), part)
+	}
+}
+
+// Keys returns the keys of all logs, of which some may be empty.
+func (s *Store[M]) Keys() []Key {
+	s.directory.mu.RLock()
+	defer s.directory.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.directory.logs))
+}
+
 // Skip advances the head to position p without appending anything.
 func (s *Store[M]) Skip(p Position) {
 	s.mu.Lock()
@@ -221,6 +254,15 @@ func (s *Store[M]) EachReaderOf(key Key, f func(*Reader[M])) {
 	if l := s.directory.lookup(key); l != nil {
 		l.readers.each(f)
 	}
+}
+
+// Find returns the position of the newest item with this id in the log of a key.
+func (s *Store[M]) Find(key Key, id uuid.UUID) (Position, bool) {
+	l := s.directory.lookup(key)
+	if l == nil {
+		return 0, false
+	}
+	return l.find(id)
 }
 
 // A Usage says what a store holds.

@@ -42,7 +42,6 @@ func (w *waiters[M]) add(f *follow[M]) {
 	defer w.mu.Unlock()
 	w.count.Add(1)
 	if x := w.index.Load(); x != nil {
-		f.inBitmap.Store(false)
 		x.add(f)
 		return
 	}
@@ -76,21 +75,22 @@ func (w *waiters[M]) remove(f *follow[M]) {
 	}
 }
 
-// wake wakes the sleeping readers that want the category, and returns how many.
-func (w *waiters[M]) wake(category uint8) (woken int) {
+// wake wakes the sleeping readers that want one of the categories, and returns how
+// many.
+func (w *waiters[M]) wake(categories Categories) (woken int) {
 	if w.count.Load() == 0 {
 		return 0
 	}
 	if x := w.index.Load(); x != nil {
-		return x.wake(category)
+		return x.wake(categories)
 	}
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if x := w.index.Load(); x != nil { // made meanwhile
-		return x.wake(category)
+		return x.wake(categories)
 	}
 	for _, f := range w.list {
-		if f.reader.wanted.Load()&(1<<category) != 0 && f.reader.wakeSleeping() {
+		if f.reader.wanted.Load()&categories != 0 && f.reader.wakeSleeping() {
 			woken++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -20,9 +21,15 @@ import (
 
 const timeout = 10 * time.Second
 
+func newWriter(t *testing.T, c net.Conn) *Writer {
+	w := New(c, timeout)
+	t.Cleanup(w.Stop)
+	return &w
+}
+
 var large = bytes.Repeat([]byte("0123456789abcdef"), 20<<10) // 320 KiB
 
-// What has stopped moving is given up, in time.
+// A write that makes no progress fails in time.
 func TestWriteFailsWhenStalled(t *testing.T) {
 	for name, accepted := range map[string]int{"from the start": memnet.Capacity, "in the middle": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -31,7 +38,7 @@ func TestWriteFailsWhenStalled(t *testing.T) {
 				defer client.Close()
 				server.Write(make([]byte, accepted))
 				began := time.Now()
-				err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now())
+				err := newWriter(t, server).Write(large, time.Now())
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("got %v", err)
 				}
@@ -43,8 +50,8 @@ func TestWriteFailsWhenStalled(t *testing.T) {
 	}
 }
 
-// A link is not cut for being slow, only for standing still. These take the
-// whole for some minutes, and pause for up to just under the timeout.
+// A slow link is not cut as long as it makes progress. These take some minutes
+// for the whole, and pause for up to just under the timeout.
 func TestWriteContinuesOnSlowLink(t *testing.T) {
 	for name, link := range map[string]struct {
 		pause time.Duration
@@ -64,7 +71,7 @@ func TestWriteContinuesOnSlowLink(t *testing.T) {
 					}
 					got <- b
 				}()
-				if err := (&Writer{Conn: server, Timeout: timeout}).Write(large, time.Now()); err != nil {
+				if err := newWriter(t, server).Write(large, time.Now()); err != nil {
 					t.Error(err)
 				}
 				server.Close()
@@ -76,8 +83,8 @@ func TestWriteContinuesOnSlowLink(t *testing.T) {
 	}
 }
 
-// TLS cannot go on after a deadline has passed within a record, so there a
-// link must move one in time.
+// TLS cannot continue a write after its deadline, so a link must take one
+// record within the timeout.
 func TestWriteContinuesOnSlowTLSLink(t *testing.T) {
 	config := selfSigned(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +99,7 @@ func TestWriteContinuesOnSlowTLSLink(t *testing.T) {
 			got <- b
 		}()
 		s := tls.Server(server, config)
-		if err := (&Writer{Conn: s, Timeout: timeout}).Write(large, time.Now()); err != nil {
+		if err := newWriter(t, s).Write(large, time.Now()); err != nil {
 			t.Error(err)
 		}
 		s.Close()
@@ -115,7 +122,7 @@ func selfSigned(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-// Buffers start empty, and a huge one is not kept.
+// Buffers are empty, and a large one is not kept.
 func TestLargeBufferIsNotKept(t *testing.T) {
 	for _, size := range []int{1, maxWrite, 100 * maxWrite} {
 		b := Get()

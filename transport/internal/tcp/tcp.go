@@ -48,6 +48,15 @@ func InfoOf(c net.Conn) (info Info, ok bool) {
 	return info, ok && err == nil
 }
 
+// CloseNow closes c, below TLS if there is some: TLS itself would first write an
+// alert, for which a client that does not read makes it wait for 5 s.
+func CloseNow(c net.Conn) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	c.Close()
+}
+
 // rawConn returns the TCP connection below c, or nil.
 func rawConn(c net.Conn) syscall.RawConn {
 	for {

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"net"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/crier-go/crier/transport/internal/fixture"
 	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
@@ -87,7 +87,7 @@ func TestVanishedClientIsNoticed(t *testing.T) {
 			if v.Check(server, d) {
 				t.Error("a client that answers is said to have vanished")
 			}
-			vanish(t, client)
+			fixture.Vanish(t, client)
 			if !stalled {
 				server.SetWriteDeadline(time.Time{})
 				server.Write([]byte("x"))
@@ -100,23 +100,6 @@ func TestVanishedClientIsNoticed(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// vanish makes the kernel throw away whatever comes for c, as if its machine
-// had lost its network.
-func vanish(t *testing.T, c *net.TCPConn) {
-	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw.Control(func(fd uintptr) {
-		const returnNothing = 0x06 // BPF_RET | BPF_K
-		err = syscall.AttachLsf(int(fd), []syscall.SockFilter{{Code: returnNothing}})
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

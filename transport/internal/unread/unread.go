@@ -1,10 +1,9 @@
-// Package unread keeps the body of a request that no handler reads from
-// holding up the response.
+// Package unread deals with request bodies that no handler reads.
 //
-// Before net/http writes the head of an HTTP/1 response, and again when the
-// handler has returned, it reads what is left of the request's body. A client
-// that announces a body and never sends it would hold a stream back before its
-// first byte, and its goroutine for ever.
+// Before net/http writes the head of an HTTP/1 response, and again after the
+// handler has returned, it reads the rest of the request's body. A client that
+// announces a body and never sends it would block the stream before its first
+// byte, and its goroutine for ever.
 package unread
 
 import (
@@ -15,9 +14,10 @@ import (
 
 // A Body is the body of a request. Its methods do nothing on nil.
 type Body struct {
-	body io.Reader
-	rc   *http.ResponseController
-	read chan struct{} // closed when Watch's goroutine is through
+	body   io.Reader
+	rc     *http.ResponseController
+	duplex bool          // the body can be read while the response is written
+	read   chan struct{} // closed when Watch's goroutine has returned
 }
 
 // Begin lets the response begin before the body has been read. It returns nil
@@ -29,18 +29,18 @@ func Begin(w http.ResponseWriter, r *http.Request) *Body {
 		return nil
 	}
 	b := &Body{body: r.Body, rc: http.NewResponseController(w)}
-	b.rc.EnableFullDuplex() // not every writer can; then nothing is lost
+	b.duplex = b.rc.EnableFullDuplex() == nil // fails for a wrapper without Unwrap
 	return b
 }
 
 // maxBody is how much is read of a body that nobody asked for.
 const maxBody = 256 << 10
 
-// Watch throws the body away as it comes, and calls gone if the connection
-// breaks in the middle of it or if it is too long. Once it has been read,
-// net/http itself watches the connection. End stops it.
+// Watch discards the body as it comes, and calls gone if the connection breaks
+// before its end or if it is longer than 256 KiB. After its end net/http watches
+// the connection. End stops Watch.
 func (b *Body) Watch(gone func()) {
-	if b == nil {
+	if b == nil || !b.duplex {
 		return
 	}
 	b.read = make(chan struct{})
@@ -57,8 +57,7 @@ func (b *Body) End() {
 	if b == nil {
 		return
 	}
-	b.rc.SetReadDeadline(time.Unix(1, 0))
-	if b.read != nil {
+	if err := b.rc.SetReadDeadline(time.Unix(1, 0)); err == nil && b.read != nil {
 		<-b.read
 	}
 }

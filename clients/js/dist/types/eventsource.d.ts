@@ -1,0 +1,2 @@
+import type { Open } from "./transport.js";
+export declare const openEventSource: Open;

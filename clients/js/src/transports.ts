@@ -1,0 +1,23 @@
+import { openEventSource } from "./eventsource.js";
+import { openPoll } from "./poll.js";
+import { openSSE } from "./sse.js";
+import type { Open } from "./transport.js";
+import type { Options, TransportName } from "./types.js";
+import { openWS } from "./websocket.js";
+
+export const opening: Record<TransportName, Open> = {
+  sse: (request, sink) => (canStream() ? openSSE : openEventSource)(request, sink),
+  ws: openWS,
+  poll: openPoll,
+};
+
+const canStream = () => typeof fetch === "function" && typeof ReadableStream === "function" && "body" in Response.prototype;
+
+/** The transports that can be used here, in order. */
+export function usable({ ws, poll, transports = ["sse", "ws", "poll"] }: Options): TransportName[] {
+  const names = transports.filter(
+    (name) => name === "sse" || (name === "ws" && ws && typeof WebSocket === "function") || (name === "poll" && poll),
+  );
+  if (!names.length) throw new TypeError(`crier: no transport of (${transports}) can be used; ws and poll need their URLs`);
+  return names;
+}

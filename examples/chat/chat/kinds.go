@@ -1,0 +1,54 @@
+package chat
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/crier-go/crier/event"
+)
+
+// Everything that can happen in the chat. A type's name, category, payload and
+// meaning stand here and nowhere else.
+
+var registry event.Registry
+
+var (
+	messagePosted = event.Define[posted](&registry, "chat", "chat.message.posted",
+		"Somebody wrote in the lobby.")
+	messageDirect = event.Define[direct](&registry, "chat", "chat.message.direct",
+		"Somebody wrote to one other person.")
+	userJoined = event.Define[presenceChange](&registry, "presence", "presence.user.joined",
+		"Somebody has opened their first stream.")
+	userLeft = event.Define[presenceChange](&registry, "presence", "presence.user.left",
+		"Somebody has closed their last stream, and has not come back at once.")
+	userEntered = event.Define[presenceChange](&registry, "presence", "presence.user.entered",
+		"Somebody has entered a name. Only processes receive it.")
+	processReported = event.Define[processReport](&registry, "presence", "presence.process.reported",
+		"Who has a stream at one of several processes. Only processes receive it.", event.Ephemeral())
+	typingStarted = event.Define[typing](&registry, "typing", "typing.user.started",
+		"Somebody is typing.", event.Ephemeral())
+)
+
+type posted struct {
+	From person `json:"from"`
+	Text string `json:"text"`
+}
+
+type direct struct {
+	From person `json:"from"`
+	To   person `json:"to"`
+	Text string `json:"text"`
+}
+
+type presenceChange struct {
+	User person `json:"user"`
+}
+
+type processReport struct {
+	Process uuid.UUID `json:"process"`
+	Online  []person  `json:"online"`
+}
+
+type typing struct {
+	From person  `json:"from"`
+	To   *person `json:"to,omitempty"` // nil: in the lobby
+}

@@ -1,0 +1,105 @@
+package chat
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/crier-go/crier/clients/js"
+	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/sse"
+	"github.com/crier-go/crier/transport/ws"
+)
+
+// A server is the chat: a hub, and what an application has around it.
+type server struct {
+	hub      *hub.Hub
+	signer   signer
+	people   people
+	history  history
+	journal  journal
+	presence *presence
+	cluster  *cluster // nil if this process is the only one
+	log      *slog.Logger
+}
+
+// openServer returns a server. Close it, and shut its hub down.
+func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *slog.Logger) (*server, error) {
+	s := &server{signer: signer{key}, log: log}
+	s.presence = newPresence(grace, s.announce)
+	options := &hub.Options{
+		Logger: log,
+		Observer: &hub.Observer{
+			Subscribed: func(st hub.Stream) {
+				if st.Transport != journalTransport {
+					s.presence.began(st.User)
+				}
+			},
+			Ended: func(st hub.Stream) {
+				if st.Transport != journalTransport {
+					s.presence.ended(st.User)
+				}
+			},
+		},
+	}
+	if backplane != nil {
+		s.cluster = newCluster(s, backplane)
+		s.presence.announce = s.cluster.announce
+		options.Backplane = backplane
+		// What a process that starts has to know comes from there.
+		options.UserEvents = retained
+		options.UserBytes, options.Bytes = 16<<20, 128<<20
+		options.MaxAge = Retention
+	}
+	var err error
+	s.hub, err = hub.Open(ctx, &registry, options)
+	if err != nil {
+		return nil, err
+	}
+	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, reported: s.reported, log: log}
+	s.journal.catchUp()
+	if s.cluster != nil {
+		s.cluster.start()
+	}
+	return s, nil
+}
+
+// close stops what runs beside requests and streams. It may be called again.
+func (s *server) close() {
+	s.presence.close()
+	if s.cluster != nil {
+		s.cluster.close()
+	}
+}
+
+// handler returns everything that the chat answers.
+func (s *server) handler() http.Handler {
+	options := transport.Options{Logger: s.log}
+	mux := http.NewServeMux()
+	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: options}))
+	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Common: options, OnMessage: s.receive}))
+
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /state", s.loggedIn(s.state))
+	mux.HandleFunc("GET /static/{file}", s.static)
+	for _, file := range []string{"crier.js", "crier.js.map", "crier-shared.js", "crier-shared.js.map"} {
+		mux.Handle("GET /"+file, js.Handler())
+	}
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.HandleFunc("POST /messages", s.loggedIn(s.postMessage))
+	mux.HandleFunc("POST /typing", s.loggedIn(s.postTyping))
+	// For monitoring, which has no session; there is nothing personal in them.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.hub.Stats()) })
+
+	// Other sites' pages may not post with this site's cookie. (Streams are
+	// GETs; the transports look at the origin themselves.)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, problem{http.StatusForbidden, "Only this site's own pages may do that."})
+	}))
+	return withHeaders(protection.Handler(mux))
+}
