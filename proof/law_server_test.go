@@ -211,6 +211,9 @@ func (l *law) stopServing() error {
 
 // restart stops the hub, saves it or not, and goes on with another after a while.
 func (l *law) restart(save bool) {
+	l.mu.Lock()
+	l.send(lawTyping, "", hub.Everyone()) // which is not saved, but has a position
+	l.mu.Unlock()
 	if err := l.stopServing(); err != nil && !errors.Is(err, context.DeadlineExceeded) { // as long as a client stalls
 		l.t.Errorf("seed %d: shutdown: %v", l.seed, err)
 	}

@@ -148,19 +148,21 @@ func (l *law) step() {
 	c := l.clients[l.rand.IntN(len(l.clients))]
 	switch n := l.rand.IntN(100); {
 	case n < 52:
-		for range 1 + l.rand.IntN(10) {
-			l.publish()
-		}
+		l.publishSome(10)
 	case n < 60:
 		c.cut(l.rand.IntN(2000))
 	case n < 66:
 		c.stall(time.Duration(l.rand.IntN(25)) * time.Second)
-	case n < 74:
-		c.change(l.anyFilter(), l.anyTopics(c.user))
-	case n < 78:
-		l.join(c.user, l.topics[l.rand.IntN(len(l.topics))])
+	case n < 69: // what a client follows changes while it has much to take
+		c.stall(time.Duration(l.rand.IntN(10)) * time.Second)
+		l.publishSome(100)
+		synctest.Wait()
+		for range 1 + l.rand.IntN(3) {
+			l.change(c)
+			l.publishSome(2)
+		}
 	case n < 82:
-		l.leave(c.user, l.topics[l.rand.IntN(len(l.topics))])
+		l.change(c)
 	case n < 85:
 		l.revoke(c.user)
 	case n < 87:
@@ -173,6 +175,19 @@ func (l *law) step() {
 	if l.rand.IntN(2) == 0 {
 		synctest.Wait()
 		l.checkIdle()
+	}
+}
+
+// change changes what a client follows, by itself or by the server.
+func (l *law) change(c *lawClient) {
+	topic := l.topics[l.rand.IntN(len(l.topics))]
+	switch l.rand.IntN(4) {
+	case 0:
+		l.join(c.user, topic)
+	case 1:
+		l.leave(c.user, topic)
+	default:
+		c.change(l.anyFilter(), l.anyTopics(c.user))
 	}
 }
 
@@ -194,6 +209,12 @@ func (l *law) anyTopics(user uuid.UUID) []string {
 		}
 	}
 	return topics
+}
+
+func (l *law) publishSome(most int) {
+	for range 1 + l.rand.IntN(most) {
+		l.publish()
+	}
 }
 
 // publish publishes an event of any kind to any audiences.
