@@ -191,7 +191,7 @@ func (s *Subscription) begin(at start) {
 		s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
 	if joined {
-		s.announceFilter()
+		s.announceFilter(false)
 	}
 }
 

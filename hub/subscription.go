@@ -178,8 +178,8 @@ func (s *Subscription) Session() Session {
 // SetFilter changes what the subscription receives, within what its session
 // allows. The filter applies to everything that has not been taken yet. The next
 // Take begins with a message of [TypeFilter] that names the categories now in
-// force; after several changes between two Takes, there is one message, for the
-// last. An unknown category is an [UnknownCategoryError], and nothing changes.
+// force; if the filter is set several times between two Takes, there is one
+// message, for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {
@@ -187,9 +187,11 @@ func (s *Subscription) SetFilter(f Filter) error {
 	}
 	set &= s.allowed
 	s.mu.Lock()
-	s.skip() // what was unwanted until now stays so
+	if !s.announcing() {
+		s.skip() // what was unwanted until now stays so
+	}
 	s.reader.SetFilter(set)
-	s.announceFilter()
+	s.announceFilter(true)
 	s.mu.Unlock()
 	s.reader.Wake()
 	return nil
@@ -201,16 +203,30 @@ func (s *Subscription) SetFilter(f Filter) error {
 func (s *Subscription) AnnounceFilter() {
 	s.mu.Lock()
 	if s.over == "" {
-		s.skip()
-		s.announceFilter()
+		if !s.announcing() {
+			s.skip()
+		}
+		s.announceFilter(true)
 	}
 	s.mu.Unlock()
 	s.reader.Wake()
 }
 
-// announceFilter lets the next Take begin with what is now in force. The caller
-// holds s.mu.
-func (s *Subscription) announceFilter() {
+// mostPending bounds the control messages of a stream that is never taken.
+const mostPending = 32
+
+// announcing reports whether the next Take begins with what is now in force. That
+// message has the present position: a filter that is set meanwhile is in force from
+// there, too, so the reader must not move. The caller holds s.mu.
+func (s *Subscription) announcing() bool {
+	n := len(s.pending)
+	return n > 0 && s.pending[n-1].Type() == TypeFilter
+}
+
+// announceFilter lets the next Take begin with what is now in force. It takes the
+// place of what was announced before if replace is set: nothing may have been
+// skipped since. The caller holds s.mu.
+func (s *Subscription) announceFilter(replace bool) {
 	inForce := struct {
 		Categories []event.Category `json:"categories"`
 		Topics     *[]string        `json:"topics,omitempty"`
@@ -223,10 +239,14 @@ func (s *Subscription) announceFilter() {
 	if err != nil { // names are valid UTF-8
 		panic(err)
 	}
-	if n := len(s.pending); n > 0 && s.pending[n-1].control.typ == TypeFilter {
-		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
+	at := s.hub.cursors.Load().encode(s.reader.Position())
+	switch {
+	case replace && s.announcing():
+		s.pending = s.pending[:len(s.pending)-1]
+	case len(s.pending) >= mostPending: // what was in force in between is not told
+		s.pending = []*Message{newControlMessage(at, TypeGap, gapData.evicted)}
 	}
-	s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeFilter, data))
+	s.pending = append(s.pending, newControlMessage(at, TypeFilter, data))
 }
 
 // live reports whether s has not ended.
