@@ -17,7 +17,7 @@ import (
 // arrives once, also after a cut and after a proxy has answered 502.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"htmx"} {
+	for _, name := range []string{"htmx", "datastar"} {
 		t.Run(name, func(t *testing.T) {
 			p := startPage(t, name)
 			b := newPerson(t, "reader")
