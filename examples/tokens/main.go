@@ -102,7 +102,7 @@ func newHandler(a *assistant, o *sse.Options) http.Handler {
 }
 
 func run(ctx context.Context, addr string) error {
-	a := &assistant{hub: hub.New(&catalog.Registry, nil), user: uuid.New(), conversation: uuid.New(), pause: 20 * time.Millisecond}
+	a := &assistant{hub: hub.New(&catalog.Registry, nil), user: uuid.New(), conversation: uuid.New(), pause: 50 * time.Millisecond}
 	server := &http.Server{Handler: newHandler(a, nil), ReadHeaderTimeout: 10 * time.Second, ConnContext: transport.ConnContext}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -39,7 +40,7 @@ type reader struct {
 // connect reads one connection until it is cut, which it is once cut says so about
 // an event, and hands the chunks before that to take.
 func (r *reader) connect(ctx context.Context, cut func(event string) bool, take func(catalog.AIResponseChunkPayload)) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // only a failure waits so long
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, "GET", r.url, nil)
 	if err != nil {
