@@ -8,13 +8,15 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // The pages that get HTML by a stream: notes arrive, whatever is in them, and each
-// arrives once, also after a cut and after a proxy has answered 502.
+// arrives once, also after a cut and after a proxy has answered 502. After a crash the page reads its
+// notes again.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"htmx", "datastar"} {
@@ -49,6 +51,13 @@ func TestPages(t *testing.T) {
 			p.wait(b, "behind a proxy's 502")
 			p.post("live again")
 			p.wait(b, "live again")
+
+			// The example keeps its notes in memory, so a crash loses them, and the page
+			// is told of a gap.
+			p.crash()
+			p.wait(b)
+			p.post("after a crash")
+			p.wait(b, "after a crash")
 		})
 	}
 }
@@ -56,6 +65,9 @@ func TestPages(t *testing.T) {
 // A notesPage is an example's running program behind a proxy.
 type notesPage struct {
 	t       *testing.T
+	program string
+	process *exec.Cmd
+	log     *output
 	direct  string // its address without the proxy
 	front   *httptest.Server
 	away    atomic.Bool // the proxy answers 502
@@ -70,26 +82,15 @@ func startPage(t *testing.T, name string) *notesPage {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the example does not build: %v\n%s", err, out)
 	}
-	log := &output{addr: make(chan string, 1)}
-	process := exec.Command(program, "-addr", "127.0.0.1:0")
-	process.Stderr = log
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &notesPage{t: t, refused: make(chan struct{}, 1000)}
+	p := &notesPage{t: t, program: program, refused: make(chan struct{}, 1000)}
+	p.start("127.0.0.1:0")
 	t.Cleanup(func() {
-		process.Process.Kill()
-		process.Wait() // it was killed
+		p.process.Process.Kill()
+		p.process.Wait() // it was killed
 		if t.Failed() {
-			t.Logf("the example's log:\n%s", log)
+			t.Logf("the example's log:\n%s", p.log)
 		}
 	})
-	select {
-	case addr := <-log.addr:
-		p.direct = "http://" + addr
-	case <-time.After(patience):
-		t.Fatalf("the example does not say where it listens:\n%s", log)
-	}
 	target, err := url.Parse(p.direct)
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +118,32 @@ func startPage(t *testing.T, name string) *notesPage {
 		p.front.Close()
 	})
 	return p
+}
+
+// start starts the program.
+func (p *notesPage) start(addr string) {
+	p.t.Helper()
+	p.log = &output{addr: make(chan string, 1)}
+	p.process = exec.Command(p.program, "-addr", addr)
+	p.process.Stderr = p.log
+	if err := p.process.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case addr := <-p.log.addr:
+		p.direct = "http://" + addr
+	case <-time.After(patience):
+		p.t.Fatalf("the example does not say where it listens:\n%s", p.log)
+	}
+}
+
+// crash kills the program and starts it again, at the same address.
+func (p *notesPage) crash() {
+	p.t.Helper()
+	p.process.Process.Kill()
+	p.process.Wait() // it was killed
+	p.want = []string{}
+	p.start(strings.TrimPrefix(p.direct, "http://"))
 }
 
 // post adds notes, past the proxy.
