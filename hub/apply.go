@@ -36,11 +36,11 @@ func (c *cluster) apply(batch []SequencedRecord) error {
 	return nil
 }
 
-// unreadable reports a record that cannot be applied. Without an observer it is
-// logged at most once a minute: there may be very many.
+// unreadable reports a record that cannot be applied. Without Options.Observer.Error
+// it is logged at most once a minute: there may be very many.
 func (h *Hub) unreadable(err error) {
+	h.observeError(err)
 	if h.options.Observer.Error != nil {
-		h.Report(err)
 		return
 	}
 	if n := h.warnings.due("unreadable", time.Now()); n > 0 {

@@ -21,6 +21,8 @@ type Hub struct {
 
 	store *eventlog.Store[*Message]
 
+	observers atomic.Pointer[[]*Observer] // Options.Observer, then those of Observe
+
 	cluster     *cluster      // nil without a backplane
 	ids         atomic.Uint64 // given to subscriptions
 	revocations revocations
@@ -60,6 +62,7 @@ func newHub(r *event.Registry, o *Options) *Hub {
 		told:     make(chan struct{}),
 		warnings: warnings{kinds: map[string]*warning{}},
 	}
+	h.setObservers([]*Observer{h.options.Observer})
 	h.cursors.Store(newCursorCodec())
 	h.store = eventlog.New(eventlog.Config[*Message]{
 		Categories: len(h.kinds.categories),

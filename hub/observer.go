@@ -14,7 +14,8 @@ import (
 // An Observer is told what happens in a hub. Every field may be nil. The
 // functions are called in the goroutine in which it happens, concurrently, and
 // never under a lock. They must return quickly, and may call the hub. A panic in
-// one is logged as an error and goes no further.
+// one is logged as an error and goes no further. A hub can have several
+// observers, see [Hub.Observe].
 //
 // Where Ended, Refused or Gap is nil, what an operator must know (slow or
 // abusive clients, streams refused as overloaded, evicted events) is logged to
@@ -27,9 +28,19 @@ type Observer struct {
 	Ended func(Stream)
 	// Refused reports a stream that was not opened.
 	Refused func(Refusal)
+	// Publishing reports that a publish begins: Publish, PublishTo or Broadcast,
+	// to a number of audiences. The context that it returns replaces the
+	// caller's for the rest of the publish, the backplane's Append included;
+	// nil means the same. The function that it returns, if any, is called when
+	// the publish returns, with its error. It is for tracing.
+	Publishing func(ctx context.Context, e *event.Event, audiences int) (context.Context, func(error))
 	// Published reports an event that was published. The context is that of
 	// the publish.
 	Published func(context.Context, Publication)
+	// Written reports that events were written to a client. It is called for
+	// each write, so it must take well below a microsecond and must not
+	// allocate.
+	Written func(Write)
 	// Gap reports a gap that a stream was told of.
 	Gap func(Gap)
 	// Backplane reports that the hub does not follow its backplane any more,
@@ -51,9 +62,14 @@ type Stream struct {
 	Filter     Filter   // in force, within what the session allows
 	Topics     []string // that it follows
 	Started    time.Time
+	Start      Start  // where it began to read
 	Delivered  uint64 // events handed out so far
 	Gaps       uint64 // gaps handed out so far
 	Reason     Reason // why it ended; empty while it is open
+	// Context is Request.Context in Observer.Subscribed, for instance with the
+	// span of the request. It is nil everywhere else, so that a stream does not
+	// keep its request alive.
+	Context context.Context `json:"-"`
 }
 
 // A Refusal describes a request for a stream that was not opened.
@@ -105,6 +121,7 @@ func (s *Subscription) info() Stream {
 		Filter:     s.hub.decompile(s.reader.Filter()),
 		Topics:     s.topics(),
 		Started:    s.hub.began.Add(time.Duration(s.started)),
+		Start:      s.began,
 		Delivered:  s.delivered,
 		Gaps:       s.gaps,
 		Reason:     s.over,
@@ -122,17 +139,25 @@ func (h *Hub) guard(name string, f func()) {
 	f()
 }
 
-func (h *Hub) observeSubscribed(s *Subscription) {
-	if f := h.options.Observer.Subscribed; f != nil {
-		h.guard("Subscribed", func() { f(s.info()) })
+func (h *Hub) observeSubscribed(ctx context.Context, s *Subscription) {
+	for _, o := range h.observing() {
+		if f := o.Subscribed; f != nil {
+			h.guard("Subscribed", func() {
+				info := s.info()
+				info.Context = ctx
+				f(info)
+			})
+		}
 	}
 }
 
 // observePublished counts an event and reports it.
 func (h *Hub) observePublished(ctx context.Context, e *event.Event, woken int) {
 	h.counters.published.Add(1)
-	if f := h.options.Observer.Published; f != nil {
-		h.guard("Published", func() { f(ctx, Publication{Event: e, Woken: woken}) })
+	for _, o := range h.observing() {
+		if f := o.Published; f != nil {
+			h.guard("Published", func() { f(ctx, Publication{Event: e, Woken: woken}) })
+		}
 	}
 }
 
@@ -147,9 +172,12 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 			reason = GapUnknown
 		}
 		h.counters.gap(reason)
-		if f := h.options.Observer.Gap; f != nil {
-			h.guard("Gap", func() { f(Gap{Stream: s.info(), Reason: reason}) })
-		} else if reason == GapEvicted {
+		for _, o := range h.observing() {
+			if f := o.Gap; f != nil {
+				h.guard("Gap", func() { f(Gap{Stream: s.info(), Reason: reason}) })
+			}
+		}
+		if h.options.Observer.Gap == nil && reason == GapEvicted {
 			h.warn("clients were told of a gap: events were evicted before they had read them")
 		}
 	}
@@ -164,10 +192,12 @@ func (h *Hub) observeEnd(s *Subscription) {
 	h.ending++
 	h.signalDrained()
 	h.mu.Unlock()
-	switch f := h.options.Observer.Ended; {
-	case f != nil:
-		h.guard("Ended", func() { f(info) })
-	case info.Reason == ReasonSlow || info.Reason == ReasonAbusive:
+	for _, o := range h.observing() {
+		if f := o.Ended; f != nil {
+			h.guard("Ended", func() { f(info) })
+		}
+	}
+	if h.options.Observer.Ended == nil && (info.Reason == ReasonSlow || info.Reason == ReasonAbusive) {
 		h.warn("streams ended as " + string(info.Reason))
 	}
 	h.mu.Lock()
@@ -176,19 +206,31 @@ func (h *Hub) observeEnd(s *Subscription) {
 	h.mu.Unlock()
 }
 
+func (h *Hub) observeError(err error) {
+	for _, o := range h.observing() {
+		if f := o.Error; f != nil {
+			h.guard("Error", func() { f(err) })
+		}
+	}
+}
+
 func (h *Hub) observeBackplane() {
-	if f := h.options.Observer.Backplane; f != nil {
-		h.guard("Backplane", func() { f(h.cluster.status()) })
+	for _, o := range h.observing() {
+		if f := o.Backplane; f != nil {
+			h.guard("Backplane", func() { f(h.cluster.status()) })
+		}
 	}
 }
 
 // observeRefusal counts and reports a stream that was not opened.
 func (h *Hub) observeRefusal(r Request, reason Reason) {
 	h.counters.refuse(reason)
-	switch f := h.options.Observer.Refused; {
-	case f != nil:
-		h.guard("Refused", func() { f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason}) })
-	case reason == ReasonOverloaded:
+	for _, o := range h.observing() {
+		if f := o.Refused; f != nil {
+			h.guard("Refused", func() { f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason}) })
+		}
+	}
+	if h.options.Observer.Refused == nil && reason == ReasonOverloaded {
 		h.warn("streams were refused as overloaded")
 	}
 }

@@ -82,6 +82,18 @@ func unique(keys []eventlog.Key) []eventlog.Key {
 }
 
 func (h *Hub) publish(ctx context.Context, e *event.Event, keys []eventlog.Key) error {
+	if !h.tracesPublishes() {
+		return h.publishOnly(ctx, e, keys)
+	}
+	ctx, ends := h.observePublishing(ctx, e, len(keys))
+	err := h.publishOnly(ctx, e, keys)
+	for _, end := range ends {
+		h.guard("Publishing", func() { end(err) })
+	}
+	return err
+}
+
+func (h *Hub) publishOnly(ctx context.Context, e *event.Event, keys []eventlog.Key) error {
 	m, err := h.newEventMessage(e)
 	if err != nil {
 		return err

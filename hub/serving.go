@@ -45,13 +45,12 @@ func (s *Subscription) OnAbort(f func()) {
 	s.mu.Unlock()
 }
 
-// Report tells the observer's Error of a failure that no caller can be told of,
-// or logs it if there is no such function. It is for packages around the hub,
-// such as bridge.
+// Report tells every observer's Error of a failure that no caller can be told of.
+// If Options.Observer has no such function, the failure is also logged. It is for
+// packages around the hub, such as bridge.
 func (h *Hub) Report(err error) {
-	if f := h.options.Observer.Error; f != nil {
-		h.guard("Error", func() { f(err) })
-		return
+	h.observeError(err)
+	if h.options.Observer.Error == nil {
+		h.options.Logger.Error("crier", "error", err)
 	}
-	h.options.Logger.Error("crier", "error", err)
 }

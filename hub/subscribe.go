@@ -31,7 +31,7 @@ func (h *Hub) Subscribe(r Request) (*Subscription, error) {
 		return nil, err
 	}
 	h.presence.update(s)
-	h.observeSubscribed(s)
+	h.observeSubscribed(r.Context, s)
 	return s, nil
 }
 
@@ -160,6 +160,7 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, after lastID, fromOlde
 		}
 	}
 	s.begin(at)
+	s.began = s.startOf(after, at)
 	s.mu.Unlock()
 	if oldest != nil {
 		oldest.End(ReasonOverloaded)

@@ -40,6 +40,7 @@ type Subscription struct {
 	remoteAddr string
 	userAgent  string
 	started    int64 // by the hub's clock
+	began      Start
 	allowed    categorySet
 }
 

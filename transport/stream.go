@@ -204,24 +204,28 @@ func (s *Stream) writeLoop() (goesOn bool) {
 			goesOn = true
 			break
 		}
-		err = s.conn.Send(batch)
+		if err = s.conn.Send(batch); err == nil {
+			s.wrote(batch)
+		}
 		clear(batch) // the pool must not keep messages alive
 		*buf = batch
 		if err != nil {
 			s.fail(err)
 			break
 		}
-		s.wrote()
 	}
 	batches.Put(buf)
 	return goesOn
 }
 
-// wrote notes the time of a write. It is not inlined, to keep writeLoop's stack
-// small; see netwrite.Writer.Write.
+// wrote notes the time of a write and reports it. It is not inlined, to keep
+// writeLoop's stack small; see netwrite.Writer.Write.
 //
 //go:noinline
-func (s *Stream) wrote() { s.lastWrite = time.Now() }
+func (s *Stream) wrote(batch []*hub.Message) {
+	s.lastWrite = time.Now()
+	s.sub.Wrote(batch, s.lastWrite)
+}
 
 // batches holds the buffers for Take. An idle stream has none.
 var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}

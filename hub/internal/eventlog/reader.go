@@ -121,6 +121,25 @@ func (r *Reader[M]) StartAtOldest() {
 	}
 }
 
+// Missing reports whether something that the reader wants behind its position has
+// been evicted, so that its next Read begins with a gap.
+func (r *Reader[M]) Missing() bool {
+	wanted := r.wanted.Load()
+	for _, f := range r.follows {
+		f.log.mu.RLock()
+		missing := false
+		for _, class := range [...]Class{Retained, ShortLived} {
+			ring := f.log.ring(class)
+			missing = missing || ring != nil && ring.lostAfter(max(r.position, f.from[class]), wanted) > 0
+		}
+		f.log.mu.RUnlock()
+		if missing {
+			return true
+		}
+	}
+	return false
+}
+
 // Skip moves the reader to position p, which may lie beyond the head. Nothing up
 // to there is returned, and what is missing up to there is no gap.
 func (r *Reader[M]) Skip(p Position) {
