@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ended remembers the streams that have ended last, for [Hub.Streams] and
-// [Hub.Explain]: a ring that grows up to its bound.
+// ended remembers the streams that have ended last, for [Hub.Streams]: a ring that
+// grows up to its bound.
 type ended struct {
 	most int
 
