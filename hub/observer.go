@@ -187,6 +187,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 func (h *Hub) observeEnd(s *Subscription) {
 	info := s.info()
 	h.counters.end(info)
+	h.remember(s, info)
 	h.mu.Lock()
 	h.open--
 	h.ending++

@@ -184,6 +184,7 @@ func (s *Subscription) begin(at start) {
 	} else {
 		s.reader.Start(at.after)
 	}
+	s.trail = trail{from: s.reader.Position(), opened: s.hub.store.Head(), unknown: at.unknown}
 	// If a topic was joined during a catch-up, there was no position to announce.
 	before := len(s.pending)
 	s.pending = slices.DeleteFunc(s.pending, func(m *Message) bool { return m.Type() == TypeFilter })

@@ -29,6 +29,7 @@ type Subscription struct {
 	topical   bool     // it follows topics, or has done so: TypeFilter names them
 	removed   []string // topics that Leave has taken
 	start     start    // where it began, until a gap of an unknown id has been taken; else zero
+	trail     trail
 	abort     func()
 	onEnd     func()
 	expires   time.Time // zero means never
@@ -107,10 +108,11 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 			s.pending, s.start = nil, start{}
 		}
 		head := min(s.hub.store.Head(), s.until)
+		before := s.reader.Position()
 		batch, more := s.reader.Read(buf, head, batchBytes)
 		switch {
 		case len(batch) > 0:
-			return batch, s.count(batch), nil
+			return batch, s.count(batch, before), nil
 		case more:
 			continue
 		case s.draining:
@@ -123,12 +125,16 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 	}
 }
 
-// count counts what a batch has of events and of gaps. The caller holds s.mu.
-func (s *Subscription) count(batch []*Message) (gaps int) {
+// count counts what a batch has of events and of gaps. The batch was read from
+// position before. The caller holds s.mu.
+func (s *Subscription) count(batch []*Message, before position) (gaps int) {
 	for _, m := range batch {
 		switch m.Type() {
 		case TypeGap:
 			gaps++
+			if p, _, ours := s.hub.cursors.Load().decode(m.ID()); ours && p > before {
+				s.noteGap(before, p)
+			}
 		case TypeFilter:
 		default:
 			s.delivered++
@@ -191,6 +197,7 @@ func (s *Subscription) SetFilter(f Filter) error {
 	if !s.announcing() {
 		s.skip() // what was unwanted until now stays so
 	}
+	s.noteEra()
 	s.reader.SetFilter(set)
 	s.announceFilter(true)
 	s.mu.Unlock()

@@ -88,6 +88,7 @@ func (s *Subscription) changeTopics(topics []string) {
 		return
 	}
 	s.skip()
+	s.noteEra()
 	for _, topic := range s.topics() {
 		if !slices.Contains(topics, topic) {
 			s.reader.Unfollow(eventlog.Key{Name: topic})
