@@ -117,7 +117,7 @@ func (s *Subscription) info() Stream {
 		SessionID:  s.session.ID,
 		Transport:  s.transport,
 		RemoteAddr: s.remoteAddr,
-		UserAgent:  s.userAgent,
+		UserAgent:  s.userAgent.Value(),
 		Filter:     s.hub.decompile(s.reader.Filter()),
 		Topics:     s.topics(),
 		Started:    s.hub.began.Add(time.Duration(s.started)),

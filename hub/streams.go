@@ -113,7 +113,7 @@ func (h *Hub) remember(s *Subscription, info Stream) {
 	one := endedStream{
 		id: s.id, delivered: s.delivered, user: s.session.User,
 		session: s.session.ID, address: s.remoteAddr,
-		transport: intern.Make(s.transport), agent: intern.Make(s.userAgent),
+		transport: intern.Make(s.transport), agent: s.userAgent,
 		started: info.Started, ended: time.Now(),
 		allowed: s.allowed, position: s.reader.Position(), until: min(s.until, h.store.Head()),
 		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail,

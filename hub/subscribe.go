@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	intern "unique"
 
 	"github.com/google/uuid"
 
@@ -70,10 +71,9 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:        h,
 		id:         h.ids.Add(1),
 		session:    r.Session,
-		expires:    r.Session.Expires,
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
-		userAgent:  r.UserAgent,
+		userAgent:  intern.Make(r.UserAgent),
 		started:    h.now(),
 		allowed:    allowed,
 		until:      math.MaxUint64,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+	intern "unique"
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub/internal/eventlog"
@@ -32,15 +33,14 @@ type Subscription struct {
 	trail     trail
 	abort     func()
 	onEnd     func()
-	expires   time.Time // zero means never
 	expiry    *time.Timer
 
 	id         uint64
-	session    Session
+	session    Session // mu guards Expires
 	transport  string
 	remoteAddr string
-	userAgent  string
-	started    int64 // by the hub's clock
+	userAgent  intern.Handle[string] // thousands of clients have a few
+	started    int64                 // by the hub's clock
 	began      Start
 	allowed    categorySet
 }
@@ -175,11 +175,9 @@ func (s *Subscription) skip() {
 // Session returns the session that the subscription was opened with. Its Expires
 // is that of the last Renew.
 func (s *Subscription) Session() Session {
-	session := s.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	session.Expires = s.expires
-	return session
+	return s.session
 }
 
 // SetFilter changes what the subscription receives, within what its session
