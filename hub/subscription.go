@@ -20,13 +20,13 @@ type Subscription struct {
 	hub    *Hub
 
 	mu        sync.Mutex // guards the reader, too
-	draining  bool       // it ends when everything up to until has been taken
-	closed    bool       // Close has been called
+	delivered uint64
 	until     position   // nothing behind this is taken
 	over      Reason     // why it ended, once it has
 	pending   []*Message // control messages, to be taken first
-	delivered uint64
 	gaps      uint64
+	draining  bool     // it ends when everything up to until has been taken
+	closed    bool     // Close has been called
 	topical   bool     // it follows topics, or has done so: TypeFilter names them
 	removed   []string // topics that Leave has taken
 	start     start    // where it began, until a gap of an unknown id has been taken; else zero

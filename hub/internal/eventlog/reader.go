@@ -23,8 +23,8 @@ type Reader[M any] struct {
 	store    *Store[M]
 	position Position
 	follows  []*follow[M]
-	room     [2]follow[M] // for the two logs that nearly every reader follows
-	array    [2]*follow[M]
+	array    [2]*follow[M] // for the two logs that nearly every reader follows
+	room     [2]follow[M]
 
 	// Owner is whatever belongs to the reader, for Store.EachReader.
 	Owner any
@@ -91,7 +91,7 @@ func (r *Reader[M]) followLocked(key Key) *follow[M] {
 	if short := f.log.shortLived.Load(); short != nil {
 		f.from[ShortLived] = short.lost.Load()
 	}
-	f.since = f.from
+	f.since = [2]Position(f.from[:])
 	f.from[Ephemeral] = r.store.head.Load()
 	f.log.readers.add(f)
 	r.follows = append(r.follows, f)
@@ -104,7 +104,7 @@ func (r *Reader[M]) Start(p Position) {
 	r.position = p
 	for _, f := range r.follows {
 		f.from[Retained], f.from[ShortLived] = 0, 0
-		f.since = [classes]Position{}
+		f.since = [2]Position{}
 	}
 }
 
@@ -145,8 +145,8 @@ func (r *Reader[M]) Missing() bool {
 func (r *Reader[M]) Skip(p Position) {
 	r.position = p
 	for _, f := range r.follows {
-		f.since = [classes]Position{p, p, p}
-		f.from = f.since
+		f.from = [classes]Position{p, p, p}
+		f.since = [2]Position{p, p}
 	}
 }
 

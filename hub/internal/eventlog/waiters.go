@@ -23,8 +23,8 @@ const listedAtMost = 32
 
 // A follow is one reader's place in one log.
 type follow[M any] struct {
-	reader *Reader[M]
 	log    *Log[M]
+	reader *Reader[M]
 	slot   uint32 // in the log's index, if it has one
 	// inBitmap reports whether the index will find this reader if it sleeps. It
 	// is always true while the log has no index.
@@ -32,9 +32,9 @@ type follow[M any] struct {
 	// from is, by class, the position behind which entries are wanted. The
 	// reader's owner guards it.
 	from [classes]Position
-	// since is, by class, what the log had lost when it was first followed, if
-	// that is no gap.
-	since [classes]Position
+	// since is, for Retained and ShortLived, what the log had lost when it was
+	// first followed, if that is no gap.
+	since [2]Position
 }
 
 func (w *waiters[M]) add(f *follow[M]) {
