@@ -84,6 +84,14 @@ func (a *audience) close() {
 // take, like WebSocket and lean SSE, and lets them sleep.
 func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 	tb.Helper()
+	return notifiedBy(tb, h, readers, func(i int, notify func()) *hub.Subscription {
+		return subscribe(tb, h, i, hub.Everything(), notify)
+	})
+}
+
+// notifiedBy is notified for streams that open opens.
+func notifiedBy(tb testing.TB, h *hub.Hub, readers int, open func(i int, notify func()) *hub.Subscription) *audience {
+	tb.Helper()
 	a := &audience{hub: h, tally: reader.NewTally(patience), subs: make([]*hub.Subscription, readers)}
 	for i := range readers {
 		take := func() {
@@ -101,7 +109,7 @@ func notified(tb testing.TB, h *hub.Hub, readers int) *audience {
 				buf = batch
 			}
 		}
-		a.subs[i] = subscribe(tb, h, i, hub.Everything(), func() { go take() })
+		a.subs[i] = open(i, func() { go take() })
 	}
 	for _, s := range a.subs {
 		if batch, err := s.Take(nil); len(batch) > 0 || err != nil {

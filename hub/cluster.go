@@ -225,6 +225,7 @@ func (c *cluster) restart(tail Tail) {
 		s := r.Owner.(*Subscription)
 		s.mu.Lock()
 		s.reader.Skip(end)
+		s.trail = trail{from: end, opened: end, unknown: true}
 		s.start = start{}
 		s.pending = append(dropGaps(s.pending), newControlMessage(codec.encode(end), TypeGap, gapData.unknown))
 		s.mu.Unlock()

@@ -133,6 +133,7 @@ type kind struct {
 	class     eventlog.Class
 	retainFor time.Duration // of a short-lived kind
 	latest    bool
+	rules     *eventlog.Rules // of its events; nil for most kinds
 }
 
 func newKindTable(r *event.Registry) kindTable {
@@ -145,6 +146,7 @@ func newKindTable(r *event.Registry) kindTable {
 			k.class = eventlog.Ephemeral
 		case info.RetainFor > 0:
 			k.class = eventlog.ShortLived
+			k.rules = &eventlog.Rules{Life: info.RetainFor}
 		}
 		t.byType[info.Type] = k
 	}

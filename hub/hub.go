@@ -29,6 +29,7 @@ type Hub struct {
 	counters    counters
 	warnings    warnings
 	presence    presence
+	ended       ended
 
 	// mu is held to admit a subscription and to count those that are open.
 	mu      sync.Mutex
@@ -75,6 +76,7 @@ func newHub(r *event.Registry, o *Options) *Hub {
 		},
 	})
 	h.counters.init()
+	h.ended.most = h.options.EndedStreams
 	h.presence = presence{hub: h, events: h.options.Presence}
 	if h.options.Restore != nil {
 		if err := h.restore(h.options.Restore); err != nil {

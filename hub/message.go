@@ -114,8 +114,8 @@ func (h *Hub) wrap(e *event.Event) (*Message, error) {
 	m.item.Size = size
 	m.item.Cost = messageCost(len(e.Data()), size)
 	m.item.Time = h.now()
-	if m.item.Life = k.retainFor; k.latest {
-		m.item.Latest = string(e.Type()) + "\x00" + e.Key()
+	if m.item.Rules = k.rules; k.latest {
+		m.item.Rules = &eventlog.Rules{Life: k.retainFor, Latest: string(e.Type()) + "\x00" + e.Key()}
 	}
 	return m, nil
 }

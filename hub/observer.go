@@ -117,7 +117,7 @@ func (s *Subscription) info() Stream {
 		SessionID:  s.session.ID,
 		Transport:  s.transport,
 		RemoteAddr: s.remoteAddr,
-		UserAgent:  s.userAgent,
+		UserAgent:  s.userAgent.Value(),
 		Filter:     s.hub.decompile(s.reader.Filter()),
 		Topics:     s.topics(),
 		Started:    s.hub.began.Add(time.Duration(s.started)),
@@ -187,6 +187,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 func (h *Hub) observeEnd(s *Subscription) {
 	info := s.info()
 	h.counters.end(info)
+	h.remember(s, info)
 	h.mu.Lock()
 	h.open--
 	h.ending++

@@ -11,8 +11,8 @@ import (
 )
 
 // Options set a hub's bounds. The zero value of every field means its default,
-// and nil Options mean all defaults. A negative value is a programming error:
-// New panics.
+// and nil Options mean all defaults. Where a comment does not say otherwise, a
+// negative value is a programming error: New panics.
 type Options struct {
 	// UserEvents is how many events the hub retains for each user, and for each
 	// topic, so that a client can resume. Default 1000.
@@ -57,6 +57,10 @@ type Options struct {
 	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
+	// EndedStreams is how many streams that have ended the hub remembers, for
+	// [Hub.Streams]. Each takes about 350 bytes, and what its
+	// topics take. Default 10,000. A negative number turns the memory off.
+	EndedStreams int
 	// Restore is a state that [Hub.Save] has written. New reads it to its end,
 	// and does not close it. If it cannot be used (see [ErrNotSaved] and the
 	// errors beside it), New logs an error, reports it to Observer.Error, and
@@ -102,6 +106,9 @@ func (o *Options) resolved() Options {
 	set(&r.MaxEvent, min(defaultMaxEvent, most), "MaxEvent")
 	set(&r.StreamsPerUser, defaultStreamsPerUser, "StreamsPerUser")
 	set(&r.TopicsPerStream, 100, "TopicsPerStream")
+	if r.EndedStreams >= 0 {
+		set(&r.EndedStreams, 10_000, "EndedStreams")
+	}
 	set(&r.Streams, 0, "Streams")
 	set(&r.CatchUp, 2*time.Second, "CatchUp")
 	if r.MaxEvent > most {

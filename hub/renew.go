@@ -9,23 +9,23 @@ import "time"
 // effect on a subscription that has ended.
 func (s *Subscription) Renew(expires time.Time) {
 	s.mu.Lock()
-	if s.over == "" && !s.expires.Equal(expires) {
-		s.expires = expires
+	if s.over == "" && !s.session.Expires.Equal(expires) {
+		s.session.Expires = expires
 		s.scheduleExpiry()
 	}
 	s.mu.Unlock()
 	s.expireIfDue()
 }
 
-// scheduleExpiry arms the timer for s.expires. The caller holds s.mu.
+// scheduleExpiry arms the timer for s.session.Expires. The caller holds s.mu.
 func (s *Subscription) scheduleExpiry() {
 	switch {
-	case s.expires.IsZero():
+	case s.session.Expires.IsZero():
 		if s.expiry != nil {
 			s.expiry.Stop()
 		}
 	case s.expiry == nil:
-		s.expiry = time.AfterFunc(time.Until(s.expires), func() {
+		s.expiry = time.AfterFunc(time.Until(s.session.Expires), func() {
 			if s.expireIfDue() {
 				return
 			}
@@ -37,7 +37,7 @@ func (s *Subscription) scheduleExpiry() {
 			}
 		})
 	default:
-		s.expiry.Reset(time.Until(s.expires))
+		s.expiry.Reset(time.Until(s.session.Expires))
 	}
 }
 
@@ -50,7 +50,7 @@ func (s *Subscription) expireIfDue() (ended bool) {
 		s.mu.Unlock()
 		return true
 	}
-	if s.expires.IsZero() || time.Now().Before(s.expires) {
+	if s.session.Expires.IsZero() || time.Now().Before(s.session.Expires) {
 		s.mu.Unlock()
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	intern "unique"
 
 	"github.com/google/uuid"
 
@@ -70,10 +71,9 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		hub:        h,
 		id:         h.ids.Add(1),
 		session:    r.Session,
-		expires:    r.Session.Expires,
 		transport:  r.Transport,
 		remoteAddr: r.RemoteAddr,
-		userAgent:  r.UserAgent,
+		userAgent:  intern.Make(r.UserAgent),
 		started:    h.now(),
 		allowed:    allowed,
 		until:      math.MaxUint64,
@@ -184,6 +184,7 @@ func (s *Subscription) begin(at start) {
 	} else {
 		s.reader.Start(at.after)
 	}
+	s.trail = trail{from: s.reader.Position(), opened: s.hub.store.Head(), unknown: at.unknown}
 	// If a topic was joined during a catch-up, there was no position to announce.
 	before := len(s.pending)
 	s.pending = slices.DeleteFunc(s.pending, func(m *Message) bool { return m.Type() == TypeFilter })
@@ -192,7 +193,7 @@ func (s *Subscription) begin(at start) {
 		s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
 	if joined {
-		s.announceFilter()
+		s.announceFilter(false)
 	}
 }
 

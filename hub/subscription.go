@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+	intern "unique"
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub/internal/eventlog"
@@ -29,17 +30,17 @@ type Subscription struct {
 	topical   bool     // it follows topics, or has done so: TypeFilter names them
 	removed   []string // topics that Leave has taken
 	start     start    // where it began, until a gap of an unknown id has been taken; else zero
+	trail     trail
 	abort     func()
 	onEnd     func()
-	expires   time.Time // zero means never
 	expiry    *time.Timer
 
 	id         uint64
-	session    Session
+	session    Session // mu guards Expires
 	transport  string
 	remoteAddr string
-	userAgent  string
-	started    int64 // by the hub's clock
+	userAgent  intern.Handle[string] // thousands of clients have a few
+	started    int64                 // by the hub's clock
 	began      Start
 	allowed    categorySet
 }
@@ -107,10 +108,11 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 			s.pending, s.start = nil, start{}
 		}
 		head := min(s.hub.store.Head(), s.until)
+		before := s.reader.Position()
 		batch, more := s.reader.Read(buf, head, batchBytes)
 		switch {
 		case len(batch) > 0:
-			return batch, s.count(batch), nil
+			return batch, s.count(batch, before), nil
 		case more:
 			continue
 		case s.draining:
@@ -123,12 +125,16 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 	}
 }
 
-// count counts what a batch has of events and of gaps. The caller holds s.mu.
-func (s *Subscription) count(batch []*Message) (gaps int) {
+// count counts what a batch has of events and of gaps. The batch was read from
+// position before. The caller holds s.mu.
+func (s *Subscription) count(batch []*Message, before position) (gaps int) {
 	for _, m := range batch {
 		switch m.Type() {
 		case TypeGap:
 			gaps++
+			if p, _, ours := s.hub.cursors.Load().decode(m.ID()); ours && p > before {
+				s.noteGap(before, p)
+			}
 		case TypeFilter:
 		default:
 			s.delivered++
@@ -169,18 +175,16 @@ func (s *Subscription) skip() {
 // Session returns the session that the subscription was opened with. Its Expires
 // is that of the last Renew.
 func (s *Subscription) Session() Session {
-	session := s.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	session.Expires = s.expires
-	return session
+	return s.session
 }
 
 // SetFilter changes what the subscription receives, within what its session
 // allows. The filter applies to everything that has not been taken yet. The next
 // Take begins with a message of [TypeFilter] that names the categories now in
-// force; after several changes between two Takes, there is one message, for the
-// last. An unknown category is an [UnknownCategoryError], and nothing changes.
+// force; if the filter is set several times between two Takes, there is one
+// message, for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {
@@ -188,9 +192,12 @@ func (s *Subscription) SetFilter(f Filter) error {
 	}
 	set &= s.allowed
 	s.mu.Lock()
-	s.skip() // what was unwanted until now stays so
+	if !s.announcing() {
+		s.skip() // what was unwanted until now stays so
+	}
+	s.noteEra()
 	s.reader.SetFilter(set)
-	s.announceFilter()
+	s.announceFilter(true)
 	s.mu.Unlock()
 	s.reader.Wake()
 	return nil
@@ -202,16 +209,30 @@ func (s *Subscription) SetFilter(f Filter) error {
 func (s *Subscription) AnnounceFilter() {
 	s.mu.Lock()
 	if s.over == "" {
-		s.skip()
-		s.announceFilter()
+		if !s.announcing() {
+			s.skip()
+		}
+		s.announceFilter(true)
 	}
 	s.mu.Unlock()
 	s.reader.Wake()
 }
 
-// announceFilter lets the next Take begin with what is now in force. The caller
-// holds s.mu.
-func (s *Subscription) announceFilter() {
+// mostPending bounds the control messages of a stream that is never taken.
+const mostPending = 32
+
+// announcing reports whether the next Take begins with what is now in force. That
+// message has the present position: a filter that is set meanwhile is in force from
+// there, too, so the reader must not move. The caller holds s.mu.
+func (s *Subscription) announcing() bool {
+	n := len(s.pending)
+	return n > 0 && s.pending[n-1].Type() == TypeFilter
+}
+
+// announceFilter lets the next Take begin with what is now in force. It takes the
+// place of what was announced before if replace is set: nothing may have been
+// skipped since. The caller holds s.mu.
+func (s *Subscription) announceFilter(replace bool) {
 	inForce := struct {
 		Categories []event.Category `json:"categories"`
 		Topics     *[]string        `json:"topics,omitempty"`
@@ -224,10 +245,14 @@ func (s *Subscription) announceFilter() {
 	if err != nil { // names are valid UTF-8
 		panic(err)
 	}
-	if n := len(s.pending); n > 0 && s.pending[n-1].control.typ == TypeFilter {
-		s.pending = s.pending[:n-1] // superseded; a client that never reads cannot pile them up
+	at := s.hub.cursors.Load().encode(s.reader.Position())
+	switch {
+	case replace && s.announcing():
+		s.pending = s.pending[:len(s.pending)-1]
+	case len(s.pending) >= mostPending: // what was in force in between is not told
+		s.pending = []*Message{newControlMessage(at, TypeGap, gapData.evicted)}
 	}
-	s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeFilter, data))
+	s.pending = append(s.pending, newControlMessage(at, TypeFilter, data))
 }
 
 // live reports whether s has not ended.

@@ -88,6 +88,7 @@ func (s *Subscription) changeTopics(topics []string) {
 		return
 	}
 	s.skip()
+	s.noteEra()
 	for _, topic := range s.topics() {
 		if !slices.Contains(topics, topic) {
 			s.reader.Unfollow(eventlog.Key{Name: topic})
@@ -97,7 +98,7 @@ func (s *Subscription) changeTopics(topics []string) {
 		s.reader.Follow(eventlog.Key{Name: topic})
 	}
 	s.topical = true
-	s.announceFilter()
+	s.announceFilter(false) // a topic that was left and joined again has a hole
 }
 
 // topics returns the topics that the subscription follows. The caller holds s.mu.

@@ -94,6 +94,52 @@ func TestSetTopicsStartsAtItsCursor(t *testing.T) {
 	expect(t, taken(t, s), `filter:{"categories":["notes","alerts","typing"],"topics":[]}`)
 }
 
+// What a stream follows changes twice while it has events to take. Up to each cursor
+// that it is told it gets what was in force before, and from there what is in force.
+func TestSeveralChangesBetweenTwoTakes(t *testing.T) {
+	h := New(&kinds, nil)
+	s := following(t, h, alice, "", "a")
+	start := h.cursors.Load().encode(h.store.Head())
+	publish(t, h, made(note, alice, "note"))
+	publish(t, h, made(alert, alice, "alert"))
+	if err := s.SetFilter(Categories("alerts")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetFilter(Categories("notes")); err != nil {
+		t.Fatal(err)
+	}
+	batch := must(s.Take(nil))
+	if len(batch) != 2 || batch[0].ID() != start || text(batch[1]) != "note" {
+		t.Errorf("got %d messages, the first with cursor %s; the filter is in force from %s", len(batch), batch[0].ID(), start)
+	}
+
+	publishTo(t, h, "said", Topic("a"))
+	must(h.Leave(t.Context(), alice, "a"))
+	must(h.Join(t.Context(), alice, "a"))
+	publishTo(t, h, "in", Topic("a"))
+	expect(t, taken(t, s),
+		`filter:{"categories":["notes"],"topics":[]}`, // or it would not know that it misses something
+		`filter:{"categories":["notes"],"topics":["a"]}`,
+		"in")
+}
+
+// Changes of a stream that is never taken do not pile up. It is told a gap, because
+// what was in force in between is not told.
+func TestManyChangesBetweenTwoTakes(t *testing.T) {
+	h := New(&kinds, nil)
+	s := following(t, h, alice, "", "a")
+	for range 10 * mostPending {
+		must(h.Leave(t.Context(), alice, "a"))
+		publishTo(t, h, "out", Topic("a"))
+		must(h.Join(t.Context(), alice, "a"))
+	}
+	publishTo(t, h, "in", Topic("a"))
+	got := taken(t, s)
+	if len(got) > mostPending+2 || got[0] != gapEvicted || got[len(got)-1] != "in" {
+		t.Errorf("got %d messages: %s", len(got), got)
+	}
+}
+
 func TestTopicsAreAuthorized(t *testing.T) {
 	asked := 0
 	h := New(&kinds, &Options{TopicsPerStream: 3, Authorize: func(_ context.Context, s Session, topic string) error {

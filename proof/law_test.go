@@ -3,11 +3,7 @@ package proof
 import (
 	"context"
 	"flag"
-	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -16,14 +12,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/internal/memnet"
-	"github.com/crier-go/crier/transport"
-	"github.com/crier-go/crier/transport/sse"
-	"github.com/crier-go/crier/transport/ws"
 )
 
 var (
@@ -31,11 +23,16 @@ var (
 	schedules = flag.Int("schedules", 150, "how many schedules the law is held to")
 )
 
-// TestLaw is the promises in one: random schedules of publish, broadcast,
-// connect, cut at any byte, stall, filter change, revoke, expiry, eviction and
-// shutdown, through the real handlers, over connections in memory and in fake
-// time. Every event meant for a client is delivered once, in order, or lies in
-// a gap that it was told of; and nothing reaches anybody else.
+// TestLaw is the promises in one: random schedules of publishing to users, topics
+// and everyone, of events of every sort; of clients that connect by every
+// transport, are cut at any byte, stall, and change what they follow; of Join,
+// Leave, revocations, expiry and evictions; and of hubs that are shut down, saved
+// and restored, or lost. They run through the real handlers, over connections in
+// memory and in fake time.
+//
+// Every event meant for a client is delivered once and in order, or was superseded,
+// or lies in a gap that the client was told of. No gap is told where nothing can be
+// missing, nothing else reaches anybody, and nothing waits while its way is free.
 func TestLaw(t *testing.T) {
 	from, to := uint64(1), uint64(*schedules)
 	if *soak {
@@ -44,8 +41,8 @@ func TestLaw(t *testing.T) {
 	if *lawSeed != 0 {
 		from, to = *lawSeed, *lawSeed
 	}
-	var total counts
-	ends := map[hub.Reason]uint64{}
+	var total lawCounts
+	ends, restarts := map[hub.Reason]uint64{}, [2]int{}
 	for seed := from; seed <= to && !t.Failed(); seed++ {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLaw(t, seed)
@@ -53,26 +50,29 @@ func TestLaw(t *testing.T) {
 				l.step()
 			}
 			l.settle()
+			l.shutdown()
 			for _, c := range l.clients {
-				if err := c.broken(); err != nil {
+				if err := c.account.broken(); err != nil {
 					t.Errorf("seed %d: a client of %s: %v", seed, c.path, err)
 				}
-				total.add(c.counts)
+				total.add(c.account.lawCounts)
 			}
-			for reason, n := range l.shutdown() {
+			for reason, n := range l.ends {
 				ends[reason] += n
 			}
+			restarts[0] += l.saved
+			restarts[1] += l.lost
 		})
 	}
-	t.Logf("%d schedules: %+v; ends %v", to-from+1, total, ends)
+	t.Logf("%d schedules: %+v; ends %v; %d restarts with a saved hub and %d without", to-from+1, total, ends, restarts[0], restarts[1])
 	if *lawSeed == 0 && !t.Failed() {
 		for _, r := range []hub.Reason{hub.ReasonGone, hub.ReasonSlow, hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonShutdown} {
 			if ends[r] == 0 {
 				t.Errorf("no stream ended as %q: the schedules do not try what they are for", r)
 			}
 		}
-		if total.Declared == 0 || total.Gaps == 0 {
-			t.Errorf("no gaps: %+v", total)
+		if total.Ephemeral == 0 || total.Superseded == 0 || total.Declared == 0 || total.Gaps == 0 || total.Unknown == 0 || total.Changes == 0 || total.Forbidden == 0 || restarts[0] == 0 || restarts[1] == 0 {
+			t.Errorf("the schedules do not try what they are for: %+v", total)
 		}
 	}
 }
@@ -82,45 +82,61 @@ type law struct {
 	t       *testing.T
 	seed    uint64
 	rand    *rand.Rand
-	hub     *hub.Hub
-	server  *memnet.Server
-	books   *ledger
+	options *hub.Options
 	users   []uuid.UUID
+	topics  []string
 	clients []*lawClient
 	running sync.WaitGroup
 	stopped chan struct{}
+
+	ends        map[hub.Reason]uint64
+	saved, lost int // restarts with and without a saved hub
+
+	mu      sync.Mutex // what follows, and what every client has
+	history *history
+	hub     *hub.Hub
+	server  *memnet.Server    // nil while it is down
+	witness *hub.Subscription // its cursors say where the hub stands
+	rights  map[right]permission
+	leftAt  map[right]time.Time
 }
 
 func newLaw(t *testing.T, seed uint64) *law {
 	r := rand.New(rand.NewPCG(seed, 7))
-	l := &law{t: t, seed: seed, rand: r, books: newLedger(), users: []uuid.UUID{{1}, {2}, {3}}, stopped: make(chan struct{})}
-	l.hub = hub.New(&kinds, &hub.Options{
+	l := &law{
+		t: t, seed: seed, rand: r,
+		users:   []uuid.UUID{{1}, {2}, {3}},
+		topics:  []string{"room:a", "room:b", "room:c", "document:1"},
+		stopped: make(chan struct{}),
+		ends:    map[hub.Reason]uint64{},
+		rights:  map[right]permission{}, leftAt: map[right]time.Time{},
+	}
+	tight := r.IntN(4) == 0
+	l.options = &hub.Options{
 		UserEvents:      5 + r.IntN(60),
 		BroadcastEvents: 5 + r.IntN(60),
 		MaxAge:          time.Duration(1+r.IntN(600)) * time.Second,
-		Bytes:           []int64{1 << 20, 64 << 20}[r.IntN(2)],
-	})
-	// A session lasts as long as its client says.
-	auth := func(r *http.Request) (hub.Session, error) {
-		s, err := everyUser(r)
-		if lifetime, e := time.ParseDuration(r.URL.Query().Get("lifetime")); e == nil {
-			s.Expires = time.Now().Add(lifetime)
-		}
-		return s, err
+		Bytes:           64 << 20,
+		Authorize:       l.authorize,
 	}
-	o := transport.Options{Retry: time.Second}
-	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(l.hub, auth, &sse.Options{Common: o}))
-	mux.Handle("/lean", sse.NewHandler(l.hub, auth, &sse.Options{Common: o, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(l.hub, auth, &ws.Options{Common: o}))
-	l.server = memnet.Serve(t, mux)
-	start := l.hub.Cursor()
-	for i := range 4 {
+	if tight {
+		l.options.Bytes = 1 << 20
+	}
+	l.history = newHistory(l.options, tight)
+	for _, user := range l.users {
+		for _, topic := range l.topics {
+			l.rights[right{user, topic}] = permission(r.IntN(3))
+		}
+	}
+	l.serve(nil)
+	for i := range 5 {
 		c := &lawClient{
-			account: account{ledger: l.books, user: l.users[i%len(l.users)]},
-			law:     l, path: []string{"/events", "/lean", "/ws"}[r.IntN(3)], last: start,
+			law: l, user: l.users[i%len(l.users)],
+			path: []string{"/events", "/lean", "/ws", "/ws", "/poll"}[r.IntN(5)],
 			rand: rand.New(rand.NewPCG(seed, uint64(i))),
 		}
+		c.account = lawAccount{history: l.history, last: l.hub.Cursor(), got: map[int]bool{}}
+		c.topics = l.anyTopics(c.user)
 		l.clients = append(l.clients, c)
 		l.running.Go(c.run)
 	}
@@ -131,51 +147,147 @@ func newLaw(t *testing.T, seed uint64) *law {
 func (l *law) step() {
 	c := l.clients[l.rand.IntN(len(l.clients))]
 	switch n := l.rand.IntN(100); {
+	case n < 52:
+		l.publishSome(10)
 	case n < 60:
-		for range 1 + l.rand.IntN(10) {
-			l.publish()
-		}
-	case n < 70:
 		c.cut(l.rand.IntN(2000))
-	case n < 76:
+	case n < 66:
 		c.stall(time.Duration(l.rand.IntN(25)) * time.Second)
+	case n < 69: // what a client follows changes while it has much to take
+		c.stall(time.Duration(l.rand.IntN(10)) * time.Second)
+		l.publishSome(100)
+		synctest.Wait()
+		for range 1 + l.rand.IntN(3) {
+			l.change(c)
+			l.publishSome(2)
+		}
 	case n < 82:
-		c.refilter()
-	case n < 86:
-		l.revoke(c)
-	case n < 88:
+		l.change(c)
+	case n < 85:
+		l.revoke(c.user)
+	case n < 87:
 		c.cut(0) // it comes again, perhaps with a session that soon expires
+	case n < 89:
+		l.restart(l.rand.IntN(4) > 0)
 	default:
 		time.Sleep(time.Duration(l.rand.IntN(5000)) * time.Millisecond)
 	}
 	if l.rand.IntN(2) == 0 {
 		synctest.Wait()
+		l.checkIdle()
 	}
 }
 
-func (l *law) publish() {
-	fill := strings.Repeat("x", l.rand.IntN(3000))
-	if user := l.users[l.rand.IntN(len(l.users))]; l.rand.IntN(4) > 0 {
-		l.books.publish(l.t, user, fill, func(e *event.Event) error { return l.hub.Publish(context.Background(), e) })
-	} else {
-		l.books.publish(l.t, uuid.Nil, fill, func(e *event.Event) error { return l.hub.Broadcast(context.Background(), e) })
+// change changes what a client follows, by itself or by the server.
+func (l *law) change(c *lawClient) {
+	topic := l.topics[l.rand.IntN(len(l.topics))]
+	switch l.rand.IntN(4) {
+	case 0:
+		l.join(c.user, topic)
+	case 1:
+		l.leave(c.user, topic)
+	default:
+		c.change(l.anyFilter(), l.anyTopics(c.user))
 	}
 }
 
-// revoke ends a client's streams. What is published from here on must not
-// reach the connections that it has now.
-func (l *law) revoke(c *lawClient) {
-	l.hub.RevokeUser(context.Background(), c.user)
-	for _, other := range l.clients {
-		if other.user == c.user {
-			other.mu.Lock()
-			if other.conn != nil {
-				other.conn.deaf = l.books.len()
-			}
-			other.mu.Unlock()
+func (l *law) anyFilter() []event.Category {
+	all := []event.Category{"chat", "alerts", "money"}
+	l.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:1+l.rand.IntN(len(all))]
+}
+
+// anyTopics returns topics for a client to ask for: nearly always such that it
+// may have.
+func (l *law) anyTopics(user uuid.UUID) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	topics := []string{}
+	for _, topic := range l.topics {
+		if l.rand.IntN(3) > 0 && (!l.forbids(user, []string{topic}) || l.rand.IntN(15) == 0) {
+			topics = append(topics, topic)
 		}
 	}
-	time.Sleep(time.Millisecond) // they log in again, later
+	return topics
+}
+
+func (l *law) publishSome(most int) {
+	for range 1 + l.rand.IntN(most) {
+		l.publish()
+	}
+}
+
+// publish publishes an event of any kind to any audiences.
+func (l *law) publish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kinds := []event.Kind[lawPayload]{lawPosted, lawPosted, lawRaised, lawTyping, lawChunk, lawBalance, lawBalance, lawProgress}
+	var to []hub.Audience
+	switch l.rand.IntN(8) {
+	case 0:
+		to = []hub.Audience{hub.Everyone()}
+	case 1, 2, 3:
+		to = []hub.Audience{hub.User(l.users[l.rand.IntN(len(l.users))])}
+	case 4, 5:
+		to = []hub.Audience{hub.Topic(l.topics[l.rand.IntN(len(l.topics))])}
+	default: // several, to which one stream may belong
+		all := []hub.Audience{hub.Everyone()}
+		for _, user := range l.users {
+			all = append(all, hub.User(user))
+		}
+		for _, topic := range l.topics {
+			all = append(all, hub.Topic(topic))
+		}
+		for _, i := range l.rand.Perm(len(all))[:2+l.rand.IntN(3)] {
+			to = append(to, all[i])
+		}
+	}
+	l.send(kinds[l.rand.IntN(len(kinds))], strings.Repeat("x", l.rand.IntN(3000)), to...)
+}
+
+// send publishes an event, and notes where the hub stands afterwards. The caller
+// holds l.mu: the history's order is the hub's.
+func (l *law) send(kind event.Kind[lawPayload], fill string, to ...hub.Audience) {
+	e, err := kind.New(uuid.Nil, lawPayload{N: len(l.history.facts), Key: []string{"", "eur", "usd"}[l.rand.IntN(3)], Fill: fill})
+	if err == nil {
+		err = l.hub.PublishTo(context.Background(), e, to...)
+	}
+	if err != nil {
+		l.t.Errorf("seed %d: publish: %v", l.seed, err)
+		return
+	}
+	l.history.add(e, to)
+	l.mark()
+}
+
+// mark notes the hub's position. The caller holds l.mu.
+func (l *law) mark() {
+	for {
+		batch, err := l.witness.Take(nil)
+		if err != nil {
+			l.t.Errorf("seed %d: the witness: %v", l.seed, err)
+		}
+		if len(batch) == 0 {
+			break
+		}
+	}
+	l.history.mark(l.witness.Cursor())
+	l.history.mark(l.hub.Cursor())
+}
+
+// checkIdle holds every client to which nothing is in the way to having got
+// everything. Nothing moves any more.
+func (l *law) checkIdle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.clients {
+		// A client that polls has an open stream, too, from which no frame has come.
+		s := c.stream
+		if s == nil || !s.open && c.path != "/poll" || s.unknown || len(s.owed) > 0 || !c.conn.healthy() {
+			continue
+		}
+		c.account.idle(s)
+	}
 }
 
 // settle lets every client catch up.
@@ -184,10 +296,14 @@ func (l *law) settle() {
 		c.heal()
 	}
 	for range 100 {
-		l.books.publish(l.t, uuid.Nil, "", func(e *event.Event) error { return l.hub.Broadcast(context.Background(), e) })
+		l.mu.Lock()
+		l.send(lawPosted, "", hub.Everyone())
+		l.mu.Unlock()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		behind := slices.ContainsFunc(l.clients, func(c *lawClient) bool { return c.heard() < l.books.len() })
+		l.mu.Lock()
+		behind := slices.ContainsFunc(l.clients, func(c *lawClient) bool { return c.account.next < len(l.history.facts) })
+		l.mu.Unlock()
 		if !behind {
 			return
 		}
@@ -195,230 +311,10 @@ func (l *law) settle() {
 	l.t.Errorf("seed %d: a client does not catch up; %+v", l.seed, l.hub.Stats())
 }
 
-func (l *law) shutdown() map[hub.Reason]uint64 {
+func (l *law) shutdown() {
 	close(l.stopped)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := transport.Shutdown(ctx, l.server.HTTP, l.hub); err != nil {
+	if err := l.stopServing(); err != nil {
 		l.t.Errorf("seed %d: shutdown: %v", l.seed, err)
 	}
 	l.running.Wait()
-	return l.hub.Stats().Ended
-}
-
-// A lawClient keeps one stream open. What the schedule does to it happens to
-// its connection.
-type lawClient struct {
-	law  *law
-	path string
-	rand *rand.Rand
-	last string
-
-	mu sync.Mutex // guards what the schedule and the client both touch
-	account
-	conn   *lawConn
-	filter []event.Category   // nil: everything
-	unsure [][]event.Category // filters since the last event
-	agreed bool               // the server judges by filter
-}
-
-// run connects, reads until the connection breaks, waits, and connects again.
-func (c *lawClient) run() {
-	for {
-		c.once()
-		select {
-		case <-c.law.stopped:
-			return
-		case <-time.After(time.Duration(1+c.rand.IntN(3000)) * time.Millisecond):
-		}
-	}
-}
-
-func (c *lawClient) once() {
-	select {
-	case <-c.law.stopped:
-		return
-	default:
-	}
-	conn := &lawConn{Conn: c.law.server.Dial(), left: -1, deaf: -1}
-	defer conn.Close()
-	c.mu.Lock()
-	c.conn = conn
-	c.agreed = true
-	c.Connections++
-	query := url.Values{"user": {c.user.String()}}
-	if c.filter != nil {
-		query["categories"] = strings.Split(join(c.filter), ",")
-	}
-	c.mu.Unlock()
-	if c.rand.IntN(8) == 0 {
-		query.Set("lifetime", fmt.Sprintf("%dms", 1+c.rand.IntN(10_000)))
-	}
-	next, err := c.open(conn, query)
-	for err == nil {
-		var f frame
-		if f, err = next(); err == nil {
-			err = c.receive(conn, f)
-		}
-	}
-}
-
-func join(cs []event.Category) string {
-	names := make([]string, len(cs))
-	for i, c := range cs {
-		names[i] = string(c)
-	}
-	return strings.Join(names, ",")
-}
-
-func (c *lawClient) open(conn *lawConn, query url.Values) (func() (frame, error), error) {
-	next, socket, err := open(conn, "memory", c.path, query, c.last)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	conn.socket = socket
-	return next, err
-}
-
-// receive enters a frame into the client's account.
-func (c *lawClient) receive(conn *lawConn, f frame) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f.ID != "" {
-		c.last = f.ID
-	}
-	if f.Event == string(hub.TypeFilter) {
-		c.agreed = true
-	}
-	delivered := c.Delivered
-	if err := c.book(f); err != nil {
-		c.law.t.Error(err)
-		return err
-	}
-	if c.Delivered > delivered {
-		if conn.deaf >= 0 && c.next > conn.deaf {
-			c.Foreign++ // published after its session had been revoked
-		}
-		if !c.agreed {
-			return nil
-		}
-		c.unsure = nil
-		c.sure(c.filter) // what comes behind this is judged by the filter of now
-	}
-	return nil
-}
-
-// sure sets what the client is sure to hear from now on. Under c.mu.
-func (c *lawClient) sure(filters ...[]event.Category) {
-	c.hears = func(category event.Category) bool {
-		for _, f := range filters {
-			if f != nil && !slices.Contains(f, category) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-// refilter changes the filter: on a WebSocket in the stream, else by coming
-// again. Until the next event it is only sure to hear what both filters hear.
-func (c *lawClient) refilter() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.agreed {
-		return // one change at a time, or nobody could tell which holds
-	}
-	c.agreed = false
-	filters := [][]event.Category{{"chat"}, {"alerts"}, {"chat", "alerts"}}
-	before := c.filter
-	c.filter = filters[c.law.rand.IntN(len(filters))]
-	c.unsure = append(c.unsure, before, c.filter)
-	c.sure(c.unsure...)
-	if c.conn == nil {
-		return
-	}
-	if c.conn.socket != nil {
-		c.conn.socket.SetWriteDeadline(time.Now().Add(time.Second))
-		if c.conn.socket.WriteJSON(map[string]any{"categories": c.filter}) == nil {
-			return
-		}
-	}
-	c.conn.Close()
-}
-
-func (c *lawClient) cut(after int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn != nil {
-		c.conn.limit(after)
-	}
-}
-
-func (c *lawClient) stall(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn != nil {
-		c.conn.pause(d)
-	}
-}
-
-// heal ends what the schedule has in store for the present connection.
-func (c *lawClient) heal() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unsure = append(c.unsure, c.filter, nil)
-	c.filter, c.agreed = nil, false
-	c.sure(c.unsure...)
-	if c.conn != nil {
-		c.conn.Close()
-	}
-}
-
-func (c *lawClient) heard() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.next
-}
-
-// A lawConn is the client's end of a connection that the schedule can harm.
-type lawConn struct {
-	net.Conn
-	socket *websocket.Conn // once it is one; under the client's mu
-	deaf   int             // events from this number on must not come here; under the client's mu
-
-	mu    sync.Mutex
-	left  int // bytes until it is cut; below zero: no limit
-	until time.Time
-}
-
-func (c *lawConn) limit(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left = n
-}
-
-func (c *lawConn) pause(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.until = time.Now().Add(d)
-}
-
-func (c *lawConn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	left, wait := c.left, time.Until(c.until)
-	c.mu.Unlock()
-	if wait > 0 {
-		time.Sleep(wait)
-	}
-	if left == 0 {
-		c.Close()
-	} else if left > 0 {
-		p = p[:min(len(p), left)]
-	}
-	n, err := c.Conn.Read(p)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left > 0 {
-		c.left = max(0, c.left-n)
-	}
-	return n, err
 }

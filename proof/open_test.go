@@ -22,7 +22,10 @@ func open(conn net.Conn, host, path string, query url.Values, last string) (next
 		query.Set("last_event_id", last)
 		u.Scheme, u.RawQuery = "ws", query.Encode()
 		d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }, ReadBufferSize: 1024, WriteBufferSize: 1024}
-		socket, _, err := d.Dial(u.String(), nil)
+		socket, resp, err := d.Dial(u.String(), nil)
+		if errors.Is(err, websocket.ErrBadHandshake) {
+			return nil, nil, &statusError{resp.StatusCode}
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +48,7 @@ func open(conn net.Conn, host, path string, query url.Values, last string) (next
 		return nil, nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, nil, errors.New(resp.Status)
+		return nil, nil, &statusError{resp.StatusCode}
 	}
 	body := bufio.NewReader(resp.Body)
 	if resp.Header.Get("Content-Encoding") == "gzip" {
@@ -57,6 +60,11 @@ func open(conn net.Conn, host, path string, query url.Values, last string) (next
 	}
 	return func() (frame, error) { return readSSE(body) }, nil, nil
 }
+
+// A statusError is the status with which a stream was refused.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string { return http.StatusText(e.status) }
 
 // readSSE reads one event of an event stream.
 func readSSE(r *bufio.Reader) (f frame, err error) {

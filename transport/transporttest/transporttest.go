@@ -11,6 +11,10 @@
 //		})
 //	}
 //
+// The example of [transport.Acceptor] is a complete transport of JSON lines that
+// passes. A transport that answers each request and ends, as long-polling does, sets
+// [Transport.Answers].
+//
 // The checks run in testing/synctest bubbles, over in-memory connections and with
 // a fake clock: they take no time, whatever they wait for. A goroutine that a
 // transport leaves behind fails them ("deadlock: main bubble goroutine has exited

@@ -137,15 +137,19 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const check = (wake?: boolean) => {
     clearTimeout(timer);
     if (phase === "stopped") return;
+    if (wake && !opened && !demanded) {
+      // What failed in the old network counts no longer, nor does an attempt that hangs in it.
+      failures = 0;
+      return reopen();
+    }
     let left = limit - since(heard);
     if (phase === "waiting") {
-      if (wake && !demanded) left = 0;
       left = Math.max(left, attempted + BETWEEN_ATTEMPTS - performance.now());
       if (left <= 0) {
         attempt();
         return;
       }
-    } else if ((wake && opened) || left < 0) {
+    } else if (wake || left < 0) {
       // Woken: the network may be another, or the page was frozen.
       lost(!opened ? { blocked: true } : wake ? { after: 0 } : { reason: "silent", atOnce: true });
       return;
@@ -192,6 +196,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const attempt = async (): Promise<void> => {
     const current = begin();
+    demanded = false;
     limit = Number.POSITIVE_INFINITY; // a token may take as long as it takes
     told = undefined;
     set("connecting");

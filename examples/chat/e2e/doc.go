@@ -14,6 +14,9 @@
 //   - An EventSource that is opened by a ticket, in Chromium and in Firefox: it is
 //     cut after the ticket has expired, and comes back by the cookie, or with a new
 //     ticket where cookies of another site are blocked.
+//   - The pages of examples/htmx and examples/datastar: HTML that comes by events,
+//     whatever is in it, through a cut and a proxy's 502. The page of examples/tokens:
+//     an answer that is cut while it is generated.
 //   - The npm packages eventsource, undici and ws, in clients: each reads a few
 //     hundred messages over a line that keeps breaking, and must have every one
 //     of them once.

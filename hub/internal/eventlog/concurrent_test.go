@@ -217,7 +217,7 @@ func TestFindSupersededItem(t *testing.T) {
 	r := opened(s)
 	var ids []uuid.UUID
 	for n := range 12 {
-		item := &Item[int]{Message: n, ID: uuid.Must(uuid.NewV7()), Size: 1, Cost: 1, Latest: "balance"}
+		item := &Item[int]{Message: n, ID: uuid.Must(uuid.NewV7()), Size: 1, Cost: 1, Rules: &Rules{Latest: "balance"}}
 		ids = append(ids, item.ID)
 		if _, err := s.Append(item, []Key{user}); err != nil {
 			t.Fatal(err)

@@ -1,18 +1,69 @@
 package eventlog
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/google/uuid"
+)
 
 // A directory finds the log of a key. A key has one if it is followed or has
 // something kept; all others cost nothing.
 type directory[M any] struct {
-	mu   sync.RWMutex
-	logs map[Key]*Log[M]
+	mu sync.RWMutex
+	// Two maps, since a hash of a Key with both parts costs a fifth of a publish
+	// to one of a few users.
+	byID   map[uuid.UUID]*Log[M] // Key.Name is empty
+	byName map[string]*Log[M]    // Key.ID is zero
+}
+
+func (d *directory[M]) init() {
+	d.byID, d.byName = map[uuid.UUID]*Log[M]{}, map[string]*Log[M]{}
+}
+
+// of returns the log of a key, or nil. The caller holds mu, as for all below.
+func (d *directory[M]) of(key Key) *Log[M] {
+	if key.Name != "" {
+		return d.byName[key.Name]
+	}
+	return d.byID[key.ID]
+}
+
+func (d *directory[M]) add(l *Log[M]) {
+	if l.key.Name != "" {
+		d.byName[l.key.Name] = l
+		return
+	}
+	d.byID[l.key.ID] = l
+}
+
+func (d *directory[M]) remove(key Key) {
+	if key.Name != "" {
+		delete(d.byName, key.Name)
+		return
+	}
+	delete(d.byID, key.ID)
+}
+
+func (d *directory[M]) len() int { return len(d.byID) + len(d.byName) }
+
+// all iterates over the logs.
+func (d *directory[M]) all(yield func(*Log[M]) bool) {
+	for _, l := range d.byID {
+		if !yield(l) {
+			return
+		}
+	}
+	for _, l := range d.byName {
+		if !yield(l) {
+			return
+		}
+	}
 }
 
 func (d *directory[M]) lookup(key Key) *Log[M] {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.logs[key]
+	return d.of(key)
 }
 
 // get returns the log of a key and makes it if there is none. Without Store.mu,
@@ -24,10 +75,10 @@ func (d *directory[M]) get(s *Store[M], key Key) *Log[M] {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.logs[key]
+	l := d.of(key)
 	if l == nil {
 		l = s.newLog(key)
-		d.logs[key] = l
+		d.add(l)
 	}
 	return l
 }
@@ -59,6 +110,6 @@ func (s *Store[M]) dropIfUnused(l *Log[M]) {
 	}
 	l.dropped = true
 	s.directory.mu.Lock()
-	delete(s.directory.logs, l.key)
+	s.directory.remove(l.key)
 	s.directory.mu.Unlock()
 }

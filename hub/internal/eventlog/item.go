@@ -22,7 +22,7 @@ const (
 	// Retained items are replayed until the bounds of their log or of the
 	// store evict them.
 	Retained Class = iota
-	// ShortLived items are replayed for at least Item.Life. They have a ring of
+	// ShortLived items are replayed for at least Rules.Life. They have a ring of
 	// their own, so that they evict no retained item.
 	ShortLived
 	// Ephemeral items reach the readers that follow the log when they are
@@ -37,23 +37,36 @@ const (
 // item may be appended several times.
 type Item[M any] struct {
 	Message  M
-	ID       uuid.UUID     // version 7; finds the item again, see Reader.Find
-	Category uint8         // below Config.Categories
-	Class    Class         //
-	Size     int           // bytes that a batch counts for it
-	Cost     int64         // bytes that keeping it costs
-	Time     int64         // when it was made, by Config.Now
-	Life     time.Duration // of a ShortLived item
-	// Latest, if not empty, names the value that this item states: it
-	// supersedes an earlier item of the same log and Latest.
-	Latest string
+	ID       uuid.UUID // version 7; finds the item again, see Reader.Find
+	Category uint8     // below Config.Categories
+	Class    Class     //
 	// Gap means that the item is no message: it says that something may be
 	// missing at its position, in any category. A reader returns Config.Gap in
 	// its place.
-	Gap bool
-
+	Gap   bool
 	refs  int32    // entries that hold it; guarded by Store.mu
-	entry Entry[M] // the first of them: most items need no more
+	Size  int      // bytes that a batch counts for it
+	Cost  int64    // bytes that keeping it costs
+	Time  int64    // when it was made, by Config.Now
+	Rules *Rules   // nil for most items
+	entry Entry[M] // the first that holds it: most items need no more
+}
+
+// Rules are what few items need. They must not be changed after Append. Several
+// items may share them.
+type Rules struct {
+	Life time.Duration // of a ShortLived item
+	// Latest, if not empty, names the value that an item states: it supersedes
+	// an earlier item of the same log and Latest.
+	Latest string
+}
+
+// latest returns Rules.Latest, or nothing without rules.
+func (i *Item[M]) latest() string {
+	if i.Rules == nil {
+		return ""
+	}
+	return i.Rules.Latest
 }
 
 // NewGap returns an item that says that something may be missing at its position.

@@ -9,7 +9,7 @@ import (
 )
 
 // A Key names a log. The package does not interpret it: the hub names a user's
-// log by ID and a topic's by Name. The zero Key names the log that every reader
+// log by ID and a topic's by Name; no key has both. The zero Key names the log that every reader
 // follows.
 type Key struct {
 	ID   uuid.UUID
@@ -40,7 +40,7 @@ type Log[M any] struct {
 	ephemeral  atomic.Pointer[ring[M]]
 	key        Key
 	bounds     Bounds
-	values     map[string]*Entry[M] // by Item.Latest; guarded by Store.mu
+	values     map[string]*Entry[M] // by Rules.Latest; guarded by Store.mu
 }
 
 // Bounds limit the retained entries of one log.

@@ -162,10 +162,10 @@ func (m *model) append() {
 		Size:     1 + m.rand.IntN(100),
 		Cost:     []int64{100, 100, 1500}[m.rand.IntN(3)],
 		Time:     m.store.config.Now(),
-		Life:     2 * time.Second,
+		Rules:    &Rules{Life: 2 * time.Second},
 	}
 	if item.Class == Retained && m.rand.IntN(2) == 0 {
-		item.Latest = []string{"x", "y"}[m.rand.IntN(2)]
+		item.Rules.Latest = []string{"x", "y"}[m.rand.IntN(2)]
 	}
 	if m.rand.IntN(10) == 0 { // made earlier than it is published
 		ms := uint64(Millis(id) - int64(m.rand.IntN(5000)))
@@ -210,7 +210,7 @@ func (m *model) superseded(item *Item[message], keys []Key) map[Key]*fact {
 	old := map[Key]*fact{}
 	for _, k := range keys {
 		for _, h := range m.store.Entries(k) {
-			if item.Latest == "" || h.Item.Latest != item.Latest {
+			if item.latest() == "" || h.Item.latest() != item.latest() {
 				continue
 			}
 			for _, f := range m.history {
@@ -263,7 +263,7 @@ func (m *model) optional(r *modelReader, f *fact) bool {
 	if f.item.Class == Ephemeral {
 		return !m.holds(r, f)
 	}
-	if f.item.Latest == "" {
+	if f.item.latest() == "" {
 		return false
 	}
 	for _, k := range f.keys {

@@ -8,7 +8,7 @@ type source[M any] struct {
 	class            Class
 	from             Position // what lies behind this is wanted
 	start, next, end uint64   // numbers: of the first entry, the first unread one, and behind the last
-	rebuilt          uint64   // ring.rebuilt when it was opened
+	rebuilt          uint32   // ring.rebuilt when it was opened
 }
 
 // intact reports whether everything between from and end is still here. If so,

@@ -88,7 +88,7 @@ func (s *Store[M]) append(l *Log[M], p Position, item *Item[M], made int64) *Ent
 	if item.Class == Retained {
 		l.bytes += item.Cost + EntryOverhead
 	}
-	if item.Latest != "" {
+	if item.latest() != "" {
 		s.supersede(t, l, r, e)
 	}
 	if s.over(l, r, item.Class) {
@@ -119,7 +119,7 @@ func (s *Store[M]) append(l *Log[M], p Position, item *Item[M], made int64) *Ent
 // over reports whether a ring is full, or its log over its bytes, before one more
 // entry that l.bytes counts already.
 func (s *Store[M]) over(l *Log[M], r *ring[M], c Class) bool {
-	n := r.len() - r.superseded
+	n := r.len() - int(r.superseded)
 	return n > 0 && (n >= l.most(c) || c == Retained && l.bytes > l.bounds.Bytes)
 }
 
@@ -129,8 +129,8 @@ func (s *Store[M]) supersede(t *retention[M], l *Log[M], r *ring[M], e *Entry[M]
 	if l.values == nil {
 		l.values = map[string]*Entry[M]{}
 	}
-	old := l.values[e.item.Latest]
-	l.values[e.item.Latest] = e
+	old := l.values[e.item.latest()]
+	l.values[e.item.latest()] = e
 	if old == nil {
 		return
 	}
@@ -140,7 +140,7 @@ func (s *Store[M]) supersede(t *retention[M], l *Log[M], r *ring[M], e *Entry[M]
 		l.bytes -= old.item.Cost + EntryOverhead
 	}
 	// Superseded entries may fill half of the ring before they are swept.
-	if r.superseded > 16 && r.superseded > r.len()/2 {
+	if r.superseded > 16 && int(r.superseded) > r.len()/2 {
 		l.mu.Lock()
 		r.compact()
 		l.mu.Unlock()
@@ -158,13 +158,17 @@ func (s *Store[M]) pop(t *retention[M], l *Log[M], r *ring[M]) {
 		// Neither may keep it in memory. Besides, a reader that is opened later
 		// must not take s.last for proof that its own log has nothing new: its
 		// log may be a successor of this one.
-		l.last.CompareAndSwap(e, nil)
-		s.last.CompareAndSwap(e, nil)
+		if l.last.Load() == e {
+			l.last.Store(nil)
+		}
+		if s.last.Load() == e {
+			s.last.Store(nil)
+		}
 		t.remove(e)
 		if e.item.Class == Retained {
 			l.bytes -= e.item.Cost + EntryOverhead
 		}
-		if v := e.item.Latest; v != "" && l.values[v] == e {
+		if v := e.item.latest(); v != "" && l.values[v] == e {
 			delete(l.values, v)
 		}
 		if r.len() == 0 {
@@ -233,7 +237,7 @@ func (s *Store[M]) expiry(c Class, e *Entry[M]) int64 {
 	life := s.config.MaxAge
 	switch c {
 	case ShortLived:
-		life = min(life, e.item.Life)
+		life = min(life, e.item.Rules.Life)
 	case Ephemeral:
 		life = min(life, time.Minute)
 	}

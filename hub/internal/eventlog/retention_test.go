@@ -15,7 +15,7 @@ func TestEachClassAges(t *testing.T) {
 		s := newStore(10)
 		defer s.Close()
 		add := func(c Class) {
-			item := &Item[int]{ID: uuid.Must(uuid.NewV7()), Class: c, Size: 1, Cost: 1, Time: s.config.Now(), Life: time.Minute}
+			item := &Item[int]{ID: uuid.Must(uuid.NewV7()), Class: c, Size: 1, Cost: 1, Time: s.config.Now(), Rules: &Rules{Life: time.Minute}}
 			if _, err := s.Append(item, []Key{user}); err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func TestLargeItemDoesNotEvictItself(t *testing.T) {
 		s := newStore(10)
 		r := opened(s)
 		for n, cost := range []int64{1, s.kept[class].limit + 1} {
-			item := &Item[int]{Message: n + 1, ID: uuid.Must(uuid.NewV7()), Class: class, Size: 1, Cost: cost, Time: s.config.Now(), Life: time.Minute}
+			item := &Item[int]{Message: n + 1, ID: uuid.Must(uuid.NewV7()), Class: class, Size: 1, Cost: cost, Time: s.config.Now(), Rules: &Rules{Life: time.Minute}}
 			if _, err := s.Append(item, []Key{user}); err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestLapseIsRenewed(t *testing.T) {
 		s.config.MaxAge = 10 * time.Second
 		defer s.Close()
 		add := func() {
-			item := &Item[int]{Message: 1, ID: uuid.Must(uuid.NewV7()), Class: ShortLived, Size: 1, Cost: 1, Time: s.config.Now(), Life: time.Second}
+			item := &Item[int]{Message: 1, ID: uuid.Must(uuid.NewV7()), Class: ShortLived, Size: 1, Cost: 1, Time: s.config.Now(), Rules: &Rules{Life: time.Second}}
 			if _, err := s.Append(item, []Key{user}); err != nil {
 				t.Fatal(err)
 			}

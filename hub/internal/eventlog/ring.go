@@ -28,12 +28,13 @@ type ring[M any] struct {
 
 	// rebuilt counts the beginnings and the ends of compactions: it is odd
 	// while one is going on. Entries have other numbers afterwards.
-	rebuilt    atomic.Uint64
-	superseded int // entries here without an item; guarded by Store.mu
+	rebuilt    atomic.Uint32
+	superseded int32 // entries here without an item; guarded by Store.mu
 
 	// disorder is by how much the creation time of an entry has been below that
 	// of an earlier one, at most, in milliseconds. See find.
 	disorder atomic.Int64
+	peak     int64 // of the newest entry, which an append need not touch for it; guarded by Store.mu
 
 	inline slots[M] // the first array that slots points to: most rings need no other
 	array  [2]atomic.Pointer[Entry[M]]
@@ -60,13 +61,14 @@ func (r *ring[M]) at(i uint64) *Entry[M] { return r.slots.Load().at(i).Load() }
 // Store.mu.
 func (r *ring[M]) push(e *Entry[M], millis int64) {
 	n := r.len()
-	e.peak = millis
-	if n > 0 {
-		if newest := r.at(r.next.Load() - 1); newest.peak > millis {
-			e.peak = newest.peak
-			r.disorder.Store(max(r.disorder.Load(), e.peak-millis))
-		}
+	if n == 0 {
+		r.peak = 0
 	}
+	if r.peak > millis {
+		r.disorder.Store(max(r.disorder.Load(), r.peak-millis))
+	}
+	r.peak = max(r.peak, millis)
+	e.peak = r.peak
 	switch s := r.slots.Load(); {
 	case s == nil:
 		r.inline = r.array[:]
@@ -97,7 +99,9 @@ func (r *ring[M]) pop(categories int) *Entry[M] {
 		r.lost.Store(e.position) // before the entry goes: readers look at it after they have read
 	}
 	r.slots.Load().at(i).Store(nil)
-	r.inline.at(i).CompareAndSwap(e, nil) // where it was before the ring grew
+	if slot := r.inline.at(i); slot.Load() == e { // where it was before the ring grew
+		slot.Store(nil)
+	}
 	r.first.Store(i + 1)
 	n, c := r.len(), len(*r.slots.Load())
 	switch {

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -48,8 +47,8 @@ func (s *Store[M]) Snapshot() Snapshot[M] {
 	}
 	s.directory.mu.RLock()
 	defer s.directory.mu.RUnlock()
-	for key, l := range s.directory.logs {
-		one := LogSnapshot{Key: key}
+	for l := range s.directory.all {
+		one := LogSnapshot{Key: l.key}
 		for c := range one.Rings {
 			r := l.ring(Class(c))
 			if r == nil {
@@ -59,7 +58,7 @@ func (s *Store[M]) Snapshot() Snapshot[M] {
 			for i := r.first.Load(); i < r.next.Load(); i++ {
 				e := r.at(i)
 				snap.Entries = append(snap.Entries, EntrySnapshot[M]{
-					Position: e.position, Item: e.item, Keys: []Key{key}, Class: Class(c), Hash: e.key, Made: e.peak,
+					Position: e.position, Item: e.item, Keys: []Key{l.key}, Class: Class(c), Hash: e.key, Made: e.peak,
 				})
 			}
 		}
@@ -144,12 +143,12 @@ func (s *Store[M]) dropSuperseded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.directory.mu.RLock()
-	logs := slices.Collect(maps.Values(s.directory.logs))
+	logs := slices.Collect(s.directory.all)
 	s.directory.mu.RUnlock()
 	for _, l := range logs {
 		for _, c := range [...]Class{Retained, ShortLived} {
 			r := l.ring(c)
-			if r.len() == 0 || r.len() > r.superseded {
+			if r.len() == 0 || r.len() > int(r.superseded) {
 				continue
 			}
 			l.mu.Lock()

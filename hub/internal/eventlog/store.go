@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,13 +63,13 @@ type Store[M any] struct {
 // New returns an empty store.
 func New[M any](c Config[M]) *Store[M] {
 	s := &Store[M]{config: c}
-	s.directory.logs = map[Key]*Log[M]{}
+	s.directory.init()
 	share := c.Bytes / share
 	s.kept[Retained].limit = c.Bytes - 2*share
 	s.kept[ShortLived].limit = share
 	s.kept[Ephemeral].limit = share
 	s.everyone = s.newLog(Key{})
-	s.directory.logs[Key{}] = s.everyone
+	s.directory.add(s.everyone)
 	s.oldestMade.Store(time.Now().UnixMilli())
 	return s
 }
@@ -187,7 +186,7 @@ func (s *Store[M]) Reset(p Position) {
 		t.floor.Store(p)
 	}
 	s.directory.mu.RLock()
-	for _, l := range s.directory.logs {
+	for l := range s.directory.all {
 		l.raiseFloor(p)
 	}
 	s.directory.mu.RUnlock()
@@ -221,7 +220,11 @@ func (s *Store[M]) AppendGap(excepted func(Key) bool) {
 func (s *Store[M]) Keys() []Key {
 	s.directory.mu.RLock()
 	defer s.directory.mu.RUnlock()
-	return slices.Collect(maps.Keys(s.directory.logs))
+	keys := make([]Key, 0, s.directory.len())
+	for l := range s.directory.all {
+		keys = append(keys, l.key)
+	}
+	return keys
 }
 
 // Skip advances the head to position p without appending anything.
@@ -282,6 +285,6 @@ func (s *Store[M]) Usage() (u Usage) {
 	}
 	s.directory.mu.RLock()
 	defer s.directory.mu.RUnlock()
-	u.Logs = len(s.directory.logs)
+	u.Logs = s.directory.len()
 	return u
 }

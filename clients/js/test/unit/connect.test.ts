@@ -220,6 +220,38 @@ describe("reconnecting", () => {
     expect(stream.status.state).toBe("open");
   });
 
+  test("at once when the network is back while an attempt hangs in the old one", async () => {
+    const { net, page } = here;
+    const { stream } = open();
+    await pass(10_000);
+    net.answer = () => "hang";
+    net.last.close();
+    while (stream.status.state !== "connecting") await pass(100);
+    await pass(500); // no more than one attempt in this time
+    const n = net.attempts.length;
+    net.answer = () => "open";
+    page.window.dispatchEvent(new Event("online"));
+    await pass(0);
+    expect(net.attempts.length).toBe(n + 1);
+    expect(stream.status.state).toBe("open");
+  });
+
+  test("soon again when the network is back, but not quite", async () => {
+    const { net, page } = here;
+    vi.spyOn(Math, "random").mockReturnValue(0.999); // the longest waits
+    const { stream } = open();
+    await pass(10_000);
+    net.answer = () => new TypeError("network error");
+    net.last.close();
+    await pass(120_000); // the waits have grown
+    page.window.dispatchEvent(new Event("online"));
+    await pass(0);
+    expect(stream.status.state).toBe("retrying");
+    net.answer = () => "open";
+    await pass(6000);
+    expect(stream.status.state).toBe("open");
+  });
+
   test("at once when the network has changed under an open stream", async () => {
     const { net, page } = here;
     open();

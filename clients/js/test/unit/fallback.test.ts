@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { connect, type Options, type Problem } from "../../src/crier.js";
 import { type Attempt, pass, useNet } from "./net.js";
 
@@ -247,6 +247,9 @@ describe("long-polling", () => {
 
 // At most one request per 500 ms, whatever goes wrong. The times are printed.
 describe("never a tight loop", () => {
+  // Waits of medium length, so that the numbers of requests are the same in every run.
+  beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.5));
+
   const failures: Record<string, { answer: (a: Attempt) => ReturnType<typeof here.net.answer>; most: number; options?: Options; each?: () => void }> = {
     "the server is away": { answer: () => new TypeError("network error"), most: 40 },
     "every answer is a 500": { answer: () => new Response("", { status: 500 }), most: 40 },
@@ -264,7 +267,7 @@ describe("never a tight loop", () => {
       answer: () => new Response('retry: 0\nid: c1\nevent: stream.end\ndata: {"reason":"shutdown"}\n\n', { headers: { "content-type": "text/event-stream" } }),
       most: 600,
     },
-    "every token is refused": { answer: () => new Response(null, { status: 401 }), most: 60, options: { token: () => String(Math.random()) } },
+    "every token is refused": { answer: () => new Response(null, { status: 401 }), most: 60, options: { token: () => String(Date.now()) } },
     "the network goes up and down": { answer: () => new TypeError("network error"), most: 600, each: () => here.page.window.dispatchEvent(new Event("online")) },
     "an open stream is woken without end": { answer: () => "open", most: 600, each: () => here.page.document.dispatchEvent(new Event("resume")) },
     "a page is hidden and shown without end": {
