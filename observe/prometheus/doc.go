@@ -59,7 +59,7 @@
 //
 // A write to a client costs two observations, about 0.1 µs, and allocates nothing.
 // A delivery costs less, since a write has one event or more. A scrape visits every
-// stream once, and takes about 15 ms for 100,000 streams.
+// stream once, and takes about 20 ms for 100,000 streams.
 //
 // # Dashboard and alerts
 //
