@@ -41,6 +41,10 @@ var ErrClosed = errors.New("hub: closed")
 // and Subscribe for the nil UUID.
 var ErrNoUser = errors.New("hub: the nil UUID is not a user; name a user, or use Broadcast for everyone")
 
+// ErrUnknownEvent is returned by Explain for an id that is not that of an event of
+// this hub: none that it retains, and none that it may have evicted.
+var ErrUnknownEvent = errors.New("hub: this hub has published no event with this id, or it was ephemeral")
+
 // ErrEmptyFilter is returned by Subscribe for a zero Session.Allowed or
 // Request.Filter: most likely one was forgotten.
 var ErrEmptyFilter = errors.New("hub: Session.Allowed or Request.Filter is the zero Filter, which includes nothing; use hub.Everything() or hub.Categories(...)")
