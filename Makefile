@@ -28,6 +28,7 @@ TOOL    = go tool -modfile=$(CURDIR)/tools/go.mod
 E2E     = examples/chat/e2e
 CLIENTS = $(E2E)/clients
 JS      = clients/js
+BROWSERS = chromium firefox
 ADAPTER = conformance/adapters/eventsource
 STRANGERS = proof/wild/clients
 
@@ -54,9 +55,10 @@ help:
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
+	@echo 'make observe   metrics, traces, dashboard and alerts, against a real Prometheus'
 	@echo 'make cluster-test  several processes on each engine, with real faults; cluster-soak is its long form'
 	@echo 'make e2e       the chat in a real browser, and clients by others'
-	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers'
+	@echo 'make js        the JavaScript client: that its dist is built, and its tests in browsers; BROWSERS=chromium halves it'
 	@echo 'make conformance  clients against the cases of PROTOCOL.md, as tables'
 	@echo 'make schema    TypeScript and AsyncAPI that schema writes, held against their own tools'
 	@echo 'make wild      browsers, clients and proxies by others; WILD=short takes three minutes'
@@ -84,15 +86,26 @@ test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/nod
 BACKPLANES = $(filter ./backplane/%,$(CODE))
 POSTGRES   = $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
 
+# They run at the same time, since they mostly wait for their servers.
 test-backplanes:
-	@export PATH="$$PATH$(addprefix :,$(POSTGRES))"; failed=; missing=; \
-	for module in $(BACKPLANES); do \
-		echo "test $$module"; cd $(CURDIR)/$$module; \
-		go test $(RACE) -shuffle=on -timeout 20m ./... || failed=1; \
-		case $$module in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) continue;; esac; \
-		command -v $$need >/dev/null || { echo "not run here: tests with $$need (it is missing)"; missing=1; }; \
-	done; \
-	test -z "$$failed" && { test -z "$$missing" || test -z '$(REQUIRE)'; }
+	@$(MAKE) --no-print-directory -k -j 3 -O $(BACKPLANES)
+
+.PHONY: $(BACKPLANES)
+$(BACKPLANES):
+	@echo "test $@"; export PATH="$$PATH$(addprefix :,$(POSTGRES))"; cd $@; \
+	go test $(RACE) -shuffle=on -timeout 20m ./... || exit 1; \
+	case $@ in */redis/*) need=redis-server;; */postgres/*) need=postgres;; *) exit;; esac; \
+	command -v $$need >/dev/null && exit; \
+	echo "not run here: tests with $$need (it is missing)"; test -z '$(REQUIRE)'
+
+# What exports a hub's numbers, held against a real Prometheus.
+OBSERVE = $(filter ./observe/%,$(CODE))
+
+observe:
+	@failed=; for module in $(OBSERVE); do echo "test $$module"; cd $(CURDIR)/$$module; \
+		go test $(RACE) -shuffle=on -timeout 10m ./... || failed=1; done; \
+	command -v prometheus >/dev/null || { echo 'not run here: a real Prometheus (prometheus is missing)'; test -z '$(REQUIRE)' || failed=1; }; \
+	test -z "$$failed"
 
 # Without the race detector, which would leave little to be delivered: what it
 # could find, the tests of the packages can, too. What is skipped is named.
@@ -126,7 +139,7 @@ wild: $(if $(shell command -v npm 2>/dev/null),$(STRANGERS)/node_modules)
 	touch $@
 
 js: $(if $(shell command -v npm 2>/dev/null),$(JS)/node_modules)
-	@if command -v npm >/dev/null; then cd $(JS) && npm run --silent check && npm test; \
+	@if command -v npm >/dev/null; then cd $(JS) && npm run --silent check && BROWSERS='$(BROWSERS)' npm test; \
 	else echo 'not run here: tests of the JavaScript client (npm is missing)'; test -z '$(REQUIRE)'; fi
 
 
@@ -167,4 +180,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run cluster test test-backplanes cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity
+.PHONY: help run cluster test test-backplanes observe cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity

@@ -21,9 +21,17 @@ const launch: Record<Name, (executablePath: string) => Promise<Browser>> = {
   firefox: (executablePath) => firefox.launch({ executablePath, channel: "moz-firefox" }),
 };
 
-/** Runs tests in each browser that is installed. One that is not fails in CI, and is named elsewhere. */
+/**
+ * Runs tests in each browser that is installed, or in those that BROWSERS names. One that is
+ * not installed fails in CI, and is named elsewhere.
+ */
 export function inEachBrowser(tests: (browser: () => Browser, name: Name) => void): void {
+  const chosen = process.env.BROWSERS?.split(" ") ?? Object.keys(WHERE);
   for (const name of Object.keys(WHERE) as Name[]) {
+    if (!chosen.includes(name)) {
+      console.warn(`not run: tests in ${name} (BROWSERS names ${chosen.join(" and ")})`);
+      continue;
+    }
     const path = WHERE[name].find((p) => existsSync(p));
     const required = process.env.CI === "true" || process.env.REQUIRE === "1";
     if (!path && !required) console.warn(`not run here: tests in ${name} (it is not installed)`);
