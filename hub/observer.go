@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"runtime/debug"
 	"time"
@@ -167,10 +166,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 		if m.Type() != TypeGap {
 			continue
 		}
-		reason := GapEvicted
-		if bytes.Equal(m.control.data, gapData.unknown) {
-			reason = GapUnknown
-		}
+		reason := m.gapReason()
 		h.counters.gap(reason)
 		for _, o := range h.observing() {
 			if f := o.Gap; f != nil {

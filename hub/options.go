@@ -58,7 +58,7 @@ type Options struct {
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
 	// EndedStreams is how many streams that have ended the hub remembers, for
-	// [Hub.Streams]. Each takes about 350 bytes, and what its
+	// [Hub.Streams] and [Hub.Explain]. Each takes about 350 bytes, and what its
 	// topics take. Default 10,000. A negative number turns the memory off.
 	EndedStreams int
 	// Restore is a state that [Hub.Save] has written. New reads it to its end,

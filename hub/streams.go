@@ -37,10 +37,8 @@ type StreamStatus struct {
 // then those that have ended, the latest first. The hub remembers the last
 // Options.EndedStreams of all users. It holds no lock of the hub for long.
 func (h *Hub) Streams(user uuid.UUID) []StreamStatus {
-	open := h.streamsOf(user)
-	slices.SortFunc(open, func(a, b *Subscription) int { return cmp.Compare(a.id, b.id) })
 	var all []StreamStatus
-	for _, s := range open {
+	for _, s := range h.openStreams(user) {
 		if one := s.status(); one.Ended.IsZero() {
 			all = append(all, one)
 		}
@@ -50,6 +48,13 @@ func (h *Hub) Streams(user uuid.UUID) []StreamStatus {
 		all = append(all, h.endedStatus(&past[i]))
 	}
 	return all
+}
+
+// openStreams returns the open subscriptions of a user, the oldest first.
+func (h *Hub) openStreams(user uuid.UUID) []*Subscription {
+	open := h.streamsOf(user)
+	slices.SortFunc(open, func(a, b *Subscription) int { return cmp.Compare(a.id, b.id) })
+	return open
 }
 
 // AllStreams returns the open streams with an ID above after, in order of ID. To
