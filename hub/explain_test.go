@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -308,7 +309,7 @@ func TestExplainAgreesWithTake(t *testing.T) {
 func explainRandomly(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 12))
 	ctx := context.Background()
-	h := New(&kinds, &Options{UserEvents: 8, BroadcastEvents: 8, StreamsPerUser: 100})
+	h := New(&kinds, &Options{UserEvents: 8, BroadcastEvents: 8, StreamsPerUser: 100, Logger: slog.New(slog.DiscardHandler)})
 	type stream struct {
 		s   *Subscription
 		got map[uuid.UUID]bool

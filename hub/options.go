@@ -75,7 +75,9 @@ type Options struct {
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
 	// Logger receives what the Observer has no function for and an operator
-	// must know: errors and, at most once a minute each, warnings. Default
+	// must know: errors and, at most once a minute each, warnings. If debug
+	// lines are enabled, it also receives one for each stream that has ended or
+	// was refused. docs/logs.md lists all lines and their keys. Default
 	// slog.Default().
 	Logger *slog.Logger
 }

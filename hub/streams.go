@@ -109,6 +109,13 @@ func (s *Subscription) cursorAt(b eventlog.Backlog, head position) uuid.UUID {
 	return codec.encode(p)
 }
 
+// lastCursor returns the cursor of a subscription that has ended.
+func (s *Subscription) lastCursor() uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursorAt(eventlog.Backlog{Gap: true}, 0)
+}
+
 // remember adds a stream that has ended to those that are remembered.
 func (h *Hub) remember(s *Subscription, info Stream) {
 	if h.options.EndedStreams < 0 {
@@ -123,9 +130,9 @@ func (h *Hub) remember(s *Subscription, info Stream) {
 		allowed: s.allowed, position: s.reader.Position(), until: min(s.until, h.store.Head()),
 		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail,
 		filter: s.reader.Filter(), sessionTopics: s.session.Topics,
-		cursor: s.cursorAt(eventlog.Backlog{Gap: true}, 0),
 	}
 	s.mu.Unlock()
+	one.cursor = s.lastCursor()
 	if len(info.Topics) > 0 {
 		one.topics = info.Topics
 	}
