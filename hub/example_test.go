@@ -69,6 +69,30 @@ func Example() {
 	// Output: chat.message.posted {"text":"hello"}
 }
 
+// Most publishes are one call.
+func ExampleTell() {
+	h := hub.New(&registry, nil)
+	userIDs := event.NewUserIDs("chat.example.com") // users with ids like 42
+	s, err := h.Subscribe(hub.Request{
+		Session: hub.Session{User: userIDs.FromInt(42), Allowed: hub.Everything()},
+		Filter:  hub.Everything(),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+
+	ctx := context.Background()
+	fmt.Println(hub.Tell(ctx, h, posted, userIDs.FromInt(42), message{"hello"}))
+	fmt.Println(hub.Tell(ctx, h, posted, userIDs.FromInt(0), message{"to nobody"}))
+	printAll(s)
+	// Output:
+	// <nil>
+	// hub: the nil UUID is not a user; name a user, or use Broadcast for everyone
+	// chat.message.posted {"text":"hello"}
+}
+
 // A page is rendered from a state, and then follows the stream. What is
 // published in between is not lost.
 func ExampleHub_Cursor() {

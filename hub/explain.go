@@ -15,7 +15,7 @@ import (
 type Explanation struct {
 	ID uuid.UUID
 	// Event is the event. It is nil if the hub does not retain it any more, or if
-	// a later event has superseded it.
+	// a later event has superseded it for all its audiences.
 	Event *event.Event
 	// Audience are those to whom it was published, as far as they are the user,
 	// everyone, or topics that the user's streams follow or have followed; if it
@@ -31,7 +31,7 @@ type Explanation struct {
 	// not retain the event.
 	Published time.Time
 	// Superseded says that a later event of the same [event.Latest] key has taken
-	// its place.
+	// its place, for one of the audience at least.
 	Superseded bool
 	// Since is the time before which streams that have ended may have been
 	// forgotten. It is zero if none was.
@@ -55,9 +55,9 @@ type Verdict string
 
 // What can become of an event for a stream.
 const (
+	VerdictSuperseded   Verdict = "superseded"    // a later value took its place: the stream is given that one, perhaps both
 	VerdictDelivered    Verdict = "delivered"     // it was handed out to be written
 	VerdictPending      Verdict = "pending"       // the stream has yet to take it
-	VerdictSuperseded   Verdict = "superseded"    // a later value took its place: the stream was given that one, perhaps both
 	VerdictEvicted      Verdict = "evicted"       // it was evicted before the stream took it; the client was told of a gap
 	VerdictUnresolved   Verdict = "unresolved"    // the stream began behind it with a gap: its client's last id was unknown
 	VerdictNotTaken     Verdict = "not_taken"     // the stream ended before it took it
@@ -76,7 +76,7 @@ const (
 // since the event is in several logs, the first is the answer.
 func Verdicts() []Verdict {
 	return []Verdict{
-		VerdictDelivered, VerdictPending, VerdictSuperseded, VerdictEvicted, VerdictUnresolved,
+		VerdictSuperseded, VerdictDelivered, VerdictPending, VerdictEvicted, VerdictUnresolved,
 		VerdictNotTaken, VerdictAlreadySeen, VerdictFiltered, VerdictForbidden, VerdictNotConnected,
 		VerdictRevoked, VerdictEnded, VerdictNotFollowed, VerdictNotAddressed, VerdictUnknown,
 	}
@@ -128,12 +128,12 @@ func (h *Hub) Explain(ctx context.Context, user, id uuid.UUID) (Explanation, err
 	newest := held[0]
 	for _, one := range held {
 		x.Audience = append(x.Audience, audienceOf(one.key))
-		if one.position > newest.position {
+		if one.position > newest.position || one.position == newest.position && one.superseded {
 			newest = one
 		}
 	}
 	x.Cursor = h.cursors.Load().encode(newest.position).String()
-	if x.Superseded = newest.item == nil; !x.Superseded {
+	if x.Superseded = newest.superseded; newest.item != nil {
 		x.Event = newest.item.Message.event
 		x.Published = h.began.Add(time.Duration(newest.item.Time))
 	}
@@ -159,9 +159,10 @@ func better(a, b Verdict) Verdict {
 
 // A found is an event in a log that holds it.
 type found struct {
-	key      eventlog.Key
-	position position
-	item     *eventlog.Item[*Message] // nil if it was superseded
+	key        eventlog.Key
+	position   position
+	item       *eventlog.Item[*Message] // nil if it was superseded, here and wherever else it was found
+	superseded bool
 }
 
 // search finds an event in the logs that matter to a user, or else in all others.
@@ -198,7 +199,14 @@ func (h *Hub) lookup(ctx context.Context, keys []eventlog.Key, id uuid.UUID) (al
 			return nil, context.Cause(ctx)
 		}
 		if held, ok := h.store.Lookup(key, id); ok {
-			all = append(all, found{key, held.Position, held.Item})
+			all = append(all, found{key, held.Position, held.Item, held.Item == nil})
+		}
+	}
+	for i := range all {
+		for j := range all {
+			if all[i].item == nil && all[i].position == all[j].position {
+				all[i].item = all[j].item
+			}
 		}
 	}
 	return all, nil

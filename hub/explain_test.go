@@ -159,6 +159,26 @@ func TestExplain(t *testing.T) {
 			}
 			return verdicts(t, h, e), []string{"unknown", "unknown", "filtered", "superseded"}
 		},
+		"superseded in one of two logs": func(t *testing.T, h *Hub) (got, want []string) {
+			s := aliceAll(t, h, "")
+			first, second := later(balance, alice), later(balance, alice)
+			publish(t, h, first, User(alice), Everyone())
+			publish(t, h, later(balance, alice), User(alice))
+			publish(t, h, second, User(alice), Everyone())
+			publish(t, h, later(balance, alice), Everyone())
+			taken(t, s)
+			narrow := Categories("notes")
+			if err := s.SetFilter(narrow); err != nil {
+				t.Fatal(err)
+			}
+			aliceStream(t, h, Everything(), "")
+			third := publish(t, h, later(balance, alice), User(alice), Everyone())
+			publish(t, h, later(balance, alice), User(alice))
+			for _, e := range []*event.Event{first, second, third} {
+				got = append(got, verdicts(t, h, e)...)
+			}
+			return got, []string{"superseded", "not_connected", "superseded", "not_connected", "filtered", "forbidden"}
+		},
 		"evicted": func(t *testing.T, h *Hub) (got, want []string) {
 			quick, slow, cut := aliceAll(t, h, ""), aliceAll(t, h, ""), aliceAll(t, h, "")
 			filtered := must(h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Categories("alerts")}))
@@ -309,7 +329,7 @@ func TestExplainAgreesWithTake(t *testing.T) {
 func explainRandomly(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 12))
 	ctx := context.Background()
-	h := New(&kinds, &Options{UserEvents: 8, BroadcastEvents: 8, StreamsPerUser: 100, Logger: slog.New(slog.DiscardHandler)})
+	h := New(must(event.Join(&kinds, &explainKinds)), &Options{UserEvents: 8, BroadcastEvents: 8, StreamsPerUser: 100, Logger: slog.New(slog.DiscardHandler)})
 	type stream struct {
 		s   *Subscription
 		got map[uuid.UUID]bool
@@ -343,7 +363,7 @@ func explainRandomly(t *testing.T, seed uint64) {
 		time.Sleep(time.Second)
 		switch n := rng.IntN(20); {
 		case n < 10:
-			e := must([]event.Kind[string]{note, note, alert}[rng.IntN(3)].New(alice, "", idAt(time.Now())))
+			e := must([]event.Kind[string]{note, note, alert, balance}[rng.IntN(4)].New(alice, "", idAt(time.Now())))
 			var to []Audience
 			for len(to) == 0 {
 				for _, a := range []Audience{User(alice), User(bob), Topic("room"), Topic("hall"), Everyone()} {
@@ -388,15 +408,18 @@ func explainRandomly(t *testing.T, seed uint64) {
 	}
 	for _, e := range published {
 		x, err := h.Explain(ctx, alice, e.ID())
-		if err == ErrUnknownEvent && !own[e.ID()] {
+		if err == ErrUnknownEvent && (!own[e.ID()] || e.Info().Latest) {
 			continue
 		}
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		for _, one := range x.Streams {
-			if one.Verdict == VerdictUnknown || one.Inferred && !own[e.ID()] { // that assumes that it was for alice
-				continue
+			switch {
+			case one.Verdict == VerdictUnknown, one.Verdict == VerdictSuperseded:
+				continue // nothing is claimed
+			case one.Inferred && (!own[e.ID()] || e.Info().Latest):
+				continue // that assumes that it was for alice, and evicted
 			}
 			if took := byID[one.ID].got[e.ID()]; took != (one.Verdict == VerdictDelivered) {
 				t.Errorf("seed %d: stream %d: %s (inferred: %t), and it took the event: %t\n%+v", seed, one.ID, one.Verdict, one.Inferred, took, one.StreamStatus)

@@ -27,8 +27,9 @@ type Options struct {
 	// eighth of it is set apart for ephemeral events and another for
 	// short-lived ones, so that they never evict others. Default 64 MiB.
 	Bytes int64
-	// UserBytes is the same bound for each user, and for each topic. Default 4 MiB, or an eighth of
-	// Bytes if that is less. (Broadcasts may fill half of Bytes.)
+	// UserBytes is the same bound for each user, and for each topic. Default
+	// 4 MiB, or an eighth of Bytes if that is less. (Broadcasts may fill half of
+	// Bytes.)
 	UserBytes int64
 	// MaxEvent is the largest event, in bytes of its encoded form. Publish
 	// refuses a larger one with an [EventTooLargeError]. What such an event

@@ -190,7 +190,8 @@ func (s *Subscription) Session() Session {
 // allows. The filter applies to everything that has not been taken yet. The next
 // Take begins with a message of [TypeFilter] that names the categories now in
 // force; if the filter is set several times between two Takes, there is one
-// message, for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
+// message, for the last. An unknown category is an [UnknownCategoryError], and
+// nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {

@@ -80,13 +80,11 @@ func (x *explained) judge(user uuid.UUID, f found, every categorySet) Verdict {
 		return VerdictUnknown
 	case f.key.Name != "" && !slices.Contains(inForce.topics, f.key.Name):
 		return VerdictNotFollowed
+	case f.item == nil && inForce.filter == 0:
+		return VerdictFiltered
+	case f.item == nil && inForce.filter == every:
+		return VerdictSuperseded
 	case f.item == nil: // its category is not known any more
-		switch inForce.filter {
-		case 0:
-			return VerdictFiltered
-		case every:
-			return VerdictSuperseded
-		}
 		return VerdictUnknown
 	}
 	category := categorySet(1) << f.item.Category
@@ -95,6 +93,8 @@ func (x *explained) judge(user uuid.UUID, f found, every categorySet) Verdict {
 		return VerdictForbidden
 	case inForce.filter&category == 0:
 		return VerdictFiltered
+	case f.superseded:
+		return VerdictSuperseded
 	case f.position <= x.position:
 		return VerdictDelivered
 	case x.status.Ended.IsZero():
