@@ -219,7 +219,7 @@ var mutants = []mutant{
 	{
 		name: "the last append stands for a log that was made anew",
 		file: "hub/internal/eventlog/retention.go",
-		old:  "s.last.CompareAndSwap(e, nil)", new: "",
+		old:  "if s.last.Load() == e {", new: "if false {",
 		pkg: "./hub", run: "TestModel", notices: "lost without a word",
 	},
 	{
@@ -291,8 +291,8 @@ var mutants = []mutant{
 	{
 		name: "a revocation is checked before the stream can be found",
 		file: "hub/subscribe.go",
-		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
-		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
+		old:  "\tif err := h.admit(ctx, s, after, r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
+		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, after, r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
 		pkg:  "./hub", run: "TestRevokeWhileSubscribing", notices: "goes on after the revocation",
 	},
 	{
@@ -304,7 +304,7 @@ var mutants = []mutant{
 	{
 		name: "an id is looked up in everybody's logs",
 		file: "hub/internal/eventlog/reader.go",
-		old:  "\tfor _, f := range r.follows {\n\t\tif at, found := f.log.find(id); found {", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor _, l := range r.store.directory.logs {\n\t\tif at, found := l.find(id); found {",
+		old:  "\tfor _, f := range r.follows {\n\t\tif at, found := f.log.find(id); found {", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor l := range r.store.directory.all {\n\t\tif at, found := l.find(id); found {",
 		pkg: "./hub", run: "TestResume", notices: "another_user",
 	},
 	{
@@ -456,6 +456,24 @@ var mutants = []mutant{
 		file: "hub/internal/eventlog/wake.go",
 		old:  "if r.wakeRequested.Load() && ", new: "if false && ",
 		pkg: "./hub", run: "TestWakeOnlySleepersThatWantIt", notices: "was lost",
+	},
+	{
+		name: "Explain judges by the present filter",
+		file: "hub/trail.go",
+		old:  "if p <= e.until {", new: "if false {",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
+	},
+	{
+		name: "a gap that another log hides is not remembered",
+		file: "hub/subscription.go",
+		old:  "s.noteGap(min(before, p), p)", new: "if p > before {\n\t\t\t\t\ts.noteGap(before, p)\n\t\t\t\t}",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
+	},
+	{
+		name: "Explain takes what a stream's start missed for seen",
+		file: "hub/verdict.go",
+		old:  "case e.after < x.trail.from || x.until < e.upTo:", new: "case x.until < e.upTo:",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
 	},
 	{
 		name: "of two kinds that age, the timer is set for the first",

@@ -73,8 +73,9 @@ func TestSteadySlowReaderStays(t *testing.T) {
 			t.Parallel()
 			f, dial := serveOverTCP(t, name, &transport.Options{WriteTimeout: time.Second, Heartbeat: 2 * time.Second}, &hub.Options{UserEvents: 10})
 			conn, _ := dial()
-			stop := make(chan bool)
+			stop, stopped := make(chan bool), make(chan bool)
 			go func() {
+				defer close(stopped)
 				for text := strings.Repeat("x", 1000); ; time.Sleep(time.Millisecond) {
 					select {
 					case <-stop:
@@ -84,7 +85,10 @@ func TestSteadySlowReaderStays(t *testing.T) {
 					}
 				}
 			}()
-			defer close(stop)
+			defer func() {
+				close(stop)
+				<-stopped // so that it does not publish to a hub that is shut down
+			}()
 			read, buf := 0, make([]byte, 800)
 			// 16 KB a second, for several times WriteTimeout, and until there is a
 			// gap: a busy machine needs longer to fill the buffers.
