@@ -24,7 +24,7 @@ type cluster struct {
 }
 
 type announcement struct {
-	user uuid.UUID
+	at   stay
 	here bool
 }
 
@@ -52,9 +52,9 @@ func (c *cluster) close() {
 }
 
 // announce has it announced that somebody came or left.
-func (c *cluster) announce(user uuid.UUID, here bool) {
+func (c *cluster) announce(at stay, here bool) {
 	select {
-	case c.announced <- announcement{user, here}:
+	case c.announced <- announcement{at, here}:
 	default: // the engine is away; pages read who is online when they come back
 		c.server.log.Warn("presence is not announced: too much waits for the backplane")
 	}
@@ -71,14 +71,14 @@ func (c *cluster) run() {
 			return
 		case a := <-c.announced:
 			ctx, cancel := context.WithTimeout(c.ctx, publishTime)
-			c.server.announceNow(ctx, a.user, a.here)
+			c.server.announceNow(ctx, a.at, a.here)
 			cancel()
 		case now := <-tick.C:
-			users, ok := c.server.presence.due(now.Sub(reported) >= reportAlive)
+			stays, ok := c.server.presence.due(now.Sub(reported) >= reportAlive)
 			if !ok {
 				continue
 			}
-			if err := c.report(users); err != nil {
+			if err := c.report(stays); err != nil {
 				c.server.presence.extend(time.Now())
 				continue
 			}
@@ -89,12 +89,14 @@ func (c *cluster) run() {
 }
 
 // report tells the other processes who is here.
-func (c *cluster) report(users []uuid.UUID) error {
+func (c *cluster) report(stays []stay) error {
 	ctx, cancel := context.WithTimeout(c.ctx, publishTime)
 	defer cancel()
-	r := processReport{Process: c.id, Online: []person{}}
-	for _, user := range users {
-		if p, ok := c.server.people.lookup(user); ok {
+	r := processReport{Process: c.id, Online: []person{}, Rooms: map[string][]uuid.UUID{}}
+	for _, at := range stays {
+		if at.Room != "" {
+			r.Rooms[at.Room] = append(r.Rooms[at.Room], at.User)
+		} else if p, ok := c.server.people.lookup(at.User); ok {
 			r.Online = append(r.Online, p)
 		}
 	}
@@ -111,7 +113,7 @@ func (c *cluster) report(users []uuid.UUID) error {
 // reported takes a report, which may be this process's own.
 func (s *server) reported(r processReport) {
 	if s.cluster != nil && r.Process != s.cluster.id {
-		s.presence.note(r.Process, r.Online, time.Now())
+		s.presence.note(r, time.Now())
 	}
 }
 

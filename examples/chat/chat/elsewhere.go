@@ -18,34 +18,36 @@ const (
 
 // A report is what another process has reported last.
 type report struct {
-	online map[uuid.UUID]struct{}
-	heard  time.Time
+	stays map[stay]struct{}
+	heard time.Time
 }
 
 // note takes another process's report.
-func (p *presence) note(process uuid.UUID, online []person, now time.Time) {
-	r := &report{online: make(map[uuid.UUID]struct{}, len(online)), heard: now}
-	for _, one := range online {
-		r.online[one.ID] = struct{}{}
+func (p *presence) note(reported processReport, now time.Time) {
+	r := &report{stays: map[stay]struct{}{}, heard: now}
+	for _, one := range reported.Online {
+		r.stays[stay{User: one.ID}] = struct{}{}
+	}
+	for room, users := range reported.Rooms {
+		for _, user := range users {
+			r.stays[stay{room, user}] = struct{}{}
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.elsewhere[process] = r
+	p.elsewhere[reported.Process] = r
 }
 
 // due returns who is here if that is to be reported: it has changed, or always
 // is set.
-func (p *presence) due(always bool) (users []uuid.UUID, ok bool) {
+func (p *presence) due(always bool) (stays []stay, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.changed && !always {
 		return nil, false
 	}
 	p.changed = false
-	for user := range p.here {
-		users = append(users, user)
-	}
-	return users, true
+	return p.staysLocked(), true
 }
 
 // forget forgets processes that have not reported for a while. Of those that
@@ -68,9 +70,9 @@ func (p *presence) forget(me uuid.UUID, now time.Time) {
 		return
 	}
 	for _, r := range lost {
-		for user := range r.online {
-			if p.here[user] == nil && !p.isElsewhere(user) {
-				p.announce(user, false)
+		for at := range r.stays {
+			if !p.isHereLocked(at) && !p.isElsewhere(at) {
+				p.announce(at, false)
 			}
 		}
 	}
@@ -85,24 +87,26 @@ func (p *presence) extend(now time.Time) {
 	}
 }
 
-// isElsewhere reports whether another process has reported a user. The caller
+// isElsewhere reports whether another process has reported somebody. The caller
 // holds p.mu.
-func (p *presence) isElsewhere(user uuid.UUID) bool {
+func (p *presence) isElsewhere(at stay) bool {
 	for _, r := range p.elsewhere {
-		if _, ok := r.online[user]; ok {
+		if _, ok := r.stays[at]; ok {
 			return true
 		}
 	}
 	return false
 }
 
-// elsewhereLocked returns whom other processes have reported. The caller holds
+// elsewhereLocked returns who is online at other processes. The caller holds
 // p.mu.
 func (p *presence) elsewhereLocked() map[uuid.UUID]struct{} {
 	users := map[uuid.UUID]struct{}{}
 	for _, r := range p.elsewhere {
-		for user := range r.online {
-			users[user] = struct{}{}
+		for at := range r.stays {
+			if at.Room == "" {
+				users[at.User] = struct{}{}
+			}
 		}
 	}
 	return users

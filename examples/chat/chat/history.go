@@ -13,9 +13,12 @@ import (
 // keptMessages is how many messages each conversation keeps.
 const keptMessages = 200
 
-// A conversation is named by the two who have it, in the order of their ids.
-// The zero conversation is the lobby.
-type conversation [2]uuid.UUID
+// A conversation is named by the two who have it, in the order of their ids, or by
+// its room. The zero conversation is the lobby.
+type conversation struct {
+	a, b uuid.UUID
+	room string
+}
 
 var lobby conversation
 
@@ -23,8 +26,10 @@ func between(a, b uuid.UUID) conversation {
 	if slices.Compare(a[:], b[:]) > 0 {
 		a, b = b, a
 	}
-	return conversation{a, b}
+	return conversation{a: a, b: b}
 }
+
+func inRoom(room string) conversation { return conversation{room: room} }
 
 // A history keeps the last messages of every conversation, for pages that are
 // loaded. The journal fills it. (A page could not read the hub's own retention,
@@ -56,8 +61,16 @@ func (h *history) clear() {
 	h.messages = nil
 }
 
-// of returns what a user may read: the lobby, and their own conversations.
-func (h *history) of(user uuid.UUID) (all []*event.Event) {
+// of returns what a user may read: the lobby, their own conversations, and the
+// rooms that they are in.
+func (h *history) of(user uuid.UUID, rooms []string) (all []*event.Event) {
+	return h.where(func(c conversation) bool {
+		return c == lobby || c.a == user || c.b == user || c.room != "" && slices.Contains(rooms, c.room)
+	})
+}
+
+// where returns the messages of some conversations.
+func (h *history) where(wanted func(conversation) bool) (all []*event.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	// A process that starts now would not know what is older.
@@ -67,7 +80,7 @@ func (h *history) of(user uuid.UUID) (all []*event.Event) {
 		if h.messages[c] = messages; len(messages) == 0 {
 			delete(h.messages, c)
 		}
-		if c == lobby || c[0] == user || c[1] == user {
+		if wanted(c) {
 			all = append(all, messages...)
 		}
 	}

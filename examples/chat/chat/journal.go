@@ -23,7 +23,7 @@ const retained = 1 << 14
 // direct message. No session may follow it.
 const journalTopic = "chat.journal"
 
-// A journal derives what the chat knows (messages, people) from the events
+// A journal derives what the chat knows (messages, people, rooms) from the events
 // themselves, by a stream of its own. Processes that share a backplane know the
 // same for that reason, also one that was started later than the others. A real
 // application has a database here.
@@ -31,6 +31,9 @@ type journal struct {
 	hub     *hub.Hub
 	history *history
 	people  *people
+	rooms   *rooms
+	// shared says that other processes derive the same from the same events.
+	shared bool
 	// reported takes reports of processes about who is online there.
 	reported func(processReport)
 	log      *slog.Logger
@@ -94,6 +97,9 @@ func (j *journal) open() bool {
 	}
 	j.stream = stream
 	j.history.clear()
+	if j.shared {
+		j.rooms.clear()
+	}
 	return true
 }
 
@@ -117,6 +123,23 @@ func (j *journal) apply(e *event.Event) {
 		if m, err = messageDirect.Payload(e); err == nil {
 			j.people.enter(m.From)
 			j.history.add(between(m.From.ID, m.To.ID), e)
+		}
+	case messageRoom.Info().Type:
+		var m roomMessage
+		if m, err = messageRoom.Payload(e); err == nil {
+			j.people.enter(m.From)
+			j.history.add(inRoom(m.Room), e)
+		}
+	case roomJoined.Info().Type:
+		var m membership
+		if m, err = roomJoined.Payload(e); err == nil {
+			j.people.recall(m.User)
+			j.rooms.enter(m.Room, m.User.ID, e.Time())
+		}
+	case roomLeft.Info().Type:
+		var m membership
+		if m, err = roomLeft.Payload(e); err == nil {
+			j.rooms.leave(m.Room, m.User.ID)
 		}
 	case userEntered.Info().Type, userJoined.Info().Type:
 		var p presenceChange

@@ -41,11 +41,12 @@ func (s *server) static(w http.ResponseWriter, r *http.Request) {
 // A state is what a page shows before anything happens, and where its stream
 // begins.
 type state struct {
-	Me       person    `json:"me"`
-	Cursor   string    `json:"cursor"`
-	Now      int64     `json:"now"` // milliseconds: a client's clock may be wrong
-	Messages []message `json:"messages"`
-	Online   []person  `json:"online"`
+	Me       person      `json:"me"`
+	Cursor   string      `json:"cursor"`
+	Now      int64       `json:"now"` // milliseconds: a client's clock may be wrong
+	Messages []message   `json:"messages"`
+	Online   []person    `json:"online"`
+	Rooms    []roomState `json:"rooms"` // that this person is in
 }
 
 // A message has the form that it also has on a stream, so that the page needs
@@ -60,9 +61,13 @@ type message struct {
 // everything else: what happens in between is then behind the cursor and comes
 // on the stream, perhaps a second time, but never not at all.
 func (s *server) stateFor(p person) state {
-	st := state{Me: p, Cursor: s.hub.Cursor(), Now: time.Now().UnixMilli(), Messages: []message{}, Online: []person{}}
+	st := state{Me: p, Cursor: s.hub.Cursor(), Now: time.Now().UnixMilli(), Messages: []message{}, Online: []person{}, Rooms: []roomState{}}
 	s.journal.catchUp()
-	for _, e := range s.history.of(p.ID) {
+	rooms := s.rooms.of(p.ID)
+	for _, name := range rooms {
+		st.Rooms = append(st.Rooms, s.roomFor(name))
+	}
+	for _, e := range s.history.of(p.ID, rooms) {
 		st.Messages = append(st.Messages, message{e.ID(), e.Type(), e.Data()})
 	}
 	for _, user := range s.presence.online() {

@@ -32,19 +32,29 @@ var peopleNamespace = uuid.MustParse("6f1f2f0c-0a0e-5d0e-9b1c-3a1d1c9f6a57")
 // newPerson checks a name and returns who that is. "Ada" and "ada" are one
 // person; how a name is written is only for display.
 func newPerson(name string) (person, error) {
-	if !utf8.ValidString(name) || len(name) > 4*maxName*utf8.UTFMax {
+	name, ok := cleanName(name)
+	if !ok {
 		return person{}, errName
+	}
+	return person{ID: uuid.NewSHA1(peopleNamespace, []byte(folded(name))), Name: name}, nil
+}
+
+// cleanName returns a name of a person or a room without spare spaces, and reports
+// whether it keeps to nameRule.
+func cleanName(name string) (string, bool) {
+	if !utf8.ValidString(name) || len(name) > 4*maxName*utf8.UTFMax {
+		return "", false
 	}
 	// Spaces are forgiven, other white space is not: a line break in a name is
 	// an attempt at something.
 	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == ' ' }), " ")
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxName {
-		return person{}, errName
+		return "", false
 	}
 	if strings.ContainsFunc(name, notInName) || !strings.ContainsFunc(name, isLetterOrDigit) {
-		return person{}, errName
+		return "", false
 	}
-	return person{ID: uuid.NewSHA1(peopleNamespace, []byte(folded(name))), Name: name}, nil
+	return name, true
 }
 
 func isLetterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
 
@@ -17,20 +18,29 @@ import (
 // a reload or a change of transport is not a farewell.
 const grace = 2 * time.Second
 
+// A stay is somebody's presence: in a room, or in the chat at all if the room is
+// empty.
+type stay struct {
+	Room string
+	User uuid.UUID
+}
+
 // A presence knows who is online: whoever has a stream open, in any number of
 // tabs, here or at another process. The hub's observer tells it of streams here
-// that begin and end; reports tell it of those elsewhere.
+// that begin and end; reports tell it of those elsewhere. For rooms, the hub tells
+// it who comes and goes: see roompresence.go.
 type presence struct {
 	grace time.Duration
-	// announce tells everyone that somebody came (true) or left. It is called
-	// under mu: what is announced must have the order in which it happened. It
-	// must not wait.
-	announce func(user uuid.UUID, here bool)
+	// announce tells everyone, or everyone in a room, that somebody came (true) or
+	// left. It is called under mu: what is announced must have the order in which
+	// it happened. It must not wait.
+	announce func(at stay, here bool)
 
 	mu        sync.Mutex
 	here      map[uuid.UUID]*visit
+	inRooms   map[stay]struct{}     // who is in a room here, as far as was announced
 	elsewhere map[uuid.UUID]*report // by process
-	changed   bool                  // here is not what was reported last
+	changed   bool                  // what is here is not what was reported last
 	closed    bool
 }
 
@@ -39,8 +49,14 @@ type visit struct {
 	leaving *time.Timer // runs while streams is 0
 }
 
-func newPresence(grace time.Duration, announce func(uuid.UUID, bool)) *presence {
-	return &presence{grace: grace, announce: announce, here: map[uuid.UUID]*visit{}, elsewhere: map[uuid.UUID]*report{}}
+func newPresence(grace time.Duration, announce func(stay, bool)) *presence {
+	return &presence{
+		grace:     grace,
+		announce:  announce,
+		here:      map[uuid.UUID]*visit{},
+		inRooms:   map[stay]struct{}{},
+		elsewhere: map[uuid.UUID]*report{},
+	}
 }
 
 // began notes that a stream of a user has opened.
@@ -52,8 +68,8 @@ func (p *presence) began(user uuid.UUID) {
 		v = &visit{}
 		p.here[user] = v
 		p.changed = true
-		if !p.isElsewhere(user) {
-			p.announce(user, true)
+		if !p.isElsewhere(stay{User: user}) {
+			p.announce(stay{User: user}, true)
 		}
 	}
 	v.streams++
@@ -81,11 +97,19 @@ func (p *presence) ended(user uuid.UUID) {
 		}
 		delete(p.here, user)
 		p.changed = true
-		if !p.isElsewhere(user) {
-			p.announce(user, false)
+		if at := (stay{User: user}); !p.isElsewhere(at) {
+			p.announce(at, false)
 		}
 	})
 	v.leaving = t
+}
+
+// staysLocked returns who is at this process, in no order. The caller holds p.mu.
+func (p *presence) staysLocked() (all []stay) {
+	for user := range p.here {
+		all = append(all, stay{User: user})
+	}
+	return slices.AppendSeq(all, maps.Keys(p.inRooms))
 }
 
 // online returns who is here, in no order.
@@ -111,21 +135,28 @@ func (p *presence) close() {
 	}
 }
 
-// announce broadcasts that somebody came or left. In memory, that never waits.
-func (s *server) announce(user uuid.UUID, here bool) { s.announceNow(context.Background(), user, here) }
+// announce publishes that somebody came or left. In memory, that never waits.
+func (s *server) announce(at stay, here bool) { s.announceNow(context.Background(), at, here) }
 
-func (s *server) announceNow(ctx context.Context, user uuid.UUID, here bool) {
-	who, ok := s.people.lookup(user)
+func (s *server) announceNow(ctx context.Context, at stay, here bool) {
+	who, ok := s.people.lookup(at.User)
 	if !ok {
 		return // impossible: whoever has a stream has been authenticated
 	}
-	kind := userLeft
+	kind, to := userLeft, hub.Everyone()
 	if here {
 		kind = userJoined
 	}
-	e, err := kind.New(user, presenceChange{User: who})
+	var e *event.Event
+	var err error
+	if at.Room == "" {
+		e, err = kind.New(at.User, presenceChange{User: who})
+	} else {
+		to = hub.Topic(roomTopic(at.Room))
+		e, err = roomPresence.New(at.User, roomVisit{Room: at.Room, User: who, Here: here})
+	}
 	if err == nil {
-		err = s.hub.Broadcast(ctx, e)
+		err = s.hub.PublishTo(ctx, e, to)
 	}
 	if err != nil && !errors.Is(err, hub.ErrClosed) { // closed: nobody is left to hear it
 		s.log.Error("presence is not announced", "error", err)

@@ -63,8 +63,8 @@ func TestPresence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				announced := make(chan string, 8)
-				p := newPresence(grace, func(user uuid.UUID, here bool) {
-					announced <- map[bool]string{true: "+", false: "-"}[here] + names[user]
+				p := newPresence(grace, func(at stay, here bool) {
+					announced <- map[bool]string{true: "+", false: "-"}[here] + names[at.User]
 				})
 				defer p.close()
 				for i, s := range steps {

@@ -19,6 +19,7 @@ type server struct {
 	signer   signer
 	people   people
 	history  history
+	rooms    rooms
 	journal  journal
 	presence *presence
 	cluster  *cluster // nil if this process is the only one
@@ -30,7 +31,9 @@ func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *s
 	s := &server{signer: signer{key}, log: log}
 	s.presence = newPresence(grace, s.announce)
 	options := &hub.Options{
-		Logger: log,
+		Logger:    log,
+		Authorize: s.authorize,
+		Presence:  &hub.PresenceEvents{Event: s.roomEvent, Grace: grace},
 		Observer: &hub.Observer{
 			Subscribed: func(st hub.Stream) {
 				if st.Transport != journalTransport {
@@ -52,13 +55,14 @@ func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *s
 		options.UserEvents = retained
 		options.UserBytes, options.Bytes = 16<<20, 128<<20
 		options.MaxAge = Retention
+		s.rooms.lapse = Retention
 	}
 	var err error
 	s.hub, err = hub.Open(ctx, &registry, options)
 	if err != nil {
 		return nil, err
 	}
-	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, reported: s.reported, log: log}
+	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: backplane != nil, reported: s.reported, log: log}
 	s.journal.catchUp()
 	if s.cluster != nil {
 		s.cluster.start()
@@ -91,6 +95,10 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("POST /messages", s.loggedIn(s.postMessage))
 	mux.HandleFunc("POST /typing", s.loggedIn(s.postTyping))
+	// A name with a slash in it, or none, is answered with what would be right.
+	mux.HandleFunc("GET /rooms/{name...}", s.withRoom(s.see, s.writeRoom))
+	mux.HandleFunc("POST /rooms/{name...}", s.withRoom(s.join, s.writeRoom))
+	mux.HandleFunc("DELETE /rooms/{name...}", s.withRoom(s.leave, writeLeft))
 	// For monitoring, which has no session; there is nothing personal in them.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.hub.Stats()) })

@@ -120,7 +120,13 @@ func (s *server) authenticate(r *http.Request) (hub.Session, error) {
 	if err != nil {
 		return hub.Session{}, transport.ErrUnauthenticated
 	}
-	return hub.Session{User: p.ID, ID: v.ID, Expires: time.Unix(v.Expires, 0), Allowed: hub.Everything()}, nil
+	s.renew(r.Context(), p)
+	s.journal.catchUp()
+	topics := []string{}
+	for _, room := range s.rooms.of(p.ID) {
+		topics = append(topics, roomTopic(room))
+	}
+	return hub.Session{User: p.ID, ID: v.ID, Expires: time.Unix(v.Expires, 0), Topics: topics, Meta: p, Allowed: hub.Everything()}, nil
 }
 
 // loggedIn runs next for a person, and answers 401 to anybody else.

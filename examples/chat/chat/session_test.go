@@ -162,7 +162,7 @@ func TestLoginAsSomebodyElse(t *testing.T) {
 func TestCrossOriginPosts(t *testing.T) {
 	c := newChat(t)
 	ada := c.login("Ada")
-	for _, path := range []string{"/login", "/logout", "/messages", "/typing"} {
+	for _, path := range []string{"/login", "/logout", "/messages", "/typing", "/rooms/garden"} {
 		for _, foreign := range []func(*http.Request){header("Sec-Fetch-Site", "cross-site"), header("Origin", "https://evil.example")} {
 			resp := c.do("POST", path, `{"text":"hi"}`, asJSON, cookie(ada), foreign)
 			if problemIn(t, resp); resp.StatusCode != http.StatusForbidden {
@@ -170,7 +170,7 @@ func TestCrossOriginPosts(t *testing.T) {
 			}
 		}
 	}
-	if got := len(c.history.of(mustPerson(t, "Ada").ID)); got != 0 {
+	if got := len(c.history.of(mustPerson(t, "Ada").ID, nil)); got != 0 {
 		t.Errorf("%d messages were sent", got)
 	}
 }
