@@ -118,6 +118,10 @@ func (s *Stream) confirmed(f Filter) {
 	if len(s.filter.pending) > 0 {
 		s.filter.confirmed = s.filter.pending[0]
 		s.filter.pending = s.filter.pending[1:]
+	} else if f.Topics != nil {
+		// The server has added or taken topics. A later connection that asked for
+		// one that was taken would be refused.
+		s.filter.wanted.Topics, s.filter.confirmed.Topics = f.Topics, f.Topics
 	}
 	s.mu.Unlock()
 	if s.options.OnFilter != nil {

@@ -21,8 +21,20 @@ type Present struct {
 }
 
 // Presence returns the streams that follow a topic now, the oldest first. A user
-// with several streams is listed several times.
-func (h *Hub) Presence(topic string) []Present { return h.present(eventlog.Key{Name: topic}) }
+// with several streams is listed several times. With Options.Presence, a user whose
+// last stream has been gone for less than the grace is listed, too, with that
+// stream: nobody was told that the user had left.
+func (h *Hub) Presence(topic string) []Present {
+	leaving := h.presence.leaving(topic) // first: who comes back meanwhile is listed twice and not left out
+	present := h.present(eventlog.Key{Name: topic})
+	for _, one := range leaving {
+		if !slices.ContainsFunc(present, func(p Present) bool { return p.User == one.User }) {
+			present = append(present, one)
+		}
+	}
+	slices.SortStableFunc(present, func(a, b Present) int { return a.Since.Compare(b.Since) })
+	return present
+}
 
 // Listening returns the streams that a user has open now, the oldest first.
 func (h *Hub) Listening(user uuid.UUID) []Present { return h.present(eventlog.Key{ID: user}) }
@@ -39,9 +51,13 @@ func (h *Hub) present(key eventlog.Key) []Present {
 	slices.SortFunc(all, func(a, b *Subscription) int { return int(a.id) - int(b.id) })
 	present := make([]Present, len(all))
 	for i, s := range all {
-		present[i] = Present{s.session.User, s.session.ID, h.began.Add(time.Duration(s.started)), s.session.Meta}
+		present[i] = s.present()
 	}
 	return present
+}
+
+func (s *Subscription) present() Present {
+	return Present{s.session.User, s.session.ID, s.hub.began.Add(time.Duration(s.started)), s.session.Meta}
 }
 
 // PresenceEvents tells the followers of a topic who comes and who leaves. With a
@@ -76,6 +92,10 @@ type presence struct {
 	closed bool
 	stays  map[stayKey]*stay
 	topics map[*Subscription][]string // that are counted for a subscription
+
+	// Changes are published in the order in which they were found, without mu.
+	changes    []PresenceChange
+	publishing bool // somebody publishes them
 }
 
 type stayKey struct {
@@ -87,6 +107,7 @@ type stayKey struct {
 type stay struct {
 	streams int
 	leaving *time.Timer // set while streams is zero
+	last    Present     // the stream that has left last
 }
 
 // update counts what has changed since the subscription was last looked at. The
@@ -95,7 +116,6 @@ func (p *presence) update(s *Subscription) {
 	if p.events == nil || p.events.Event == nil {
 		return
 	}
-	var joined []string
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -110,12 +130,12 @@ func (p *presence) update(s *Subscription) {
 	before := p.topics[s]
 	for _, topic := range now {
 		if !slices.Contains(before, topic) && p.join(stayKey{topic, s.session.User}) {
-			joined = append(joined, topic)
+			p.changes = append(p.changes, PresenceChange{Topic: topic, User: s.session.User, Meta: s.session.Meta, Joined: true})
 		}
 	}
 	for _, topic := range before {
 		if !slices.Contains(now, topic) {
-			p.leave(stayKey{topic, s.session.User}, s.session.Meta)
+			p.leave(stayKey{topic, s.session.User}, s.present())
 		}
 	}
 	if p.topics == nil {
@@ -125,9 +145,7 @@ func (p *presence) update(s *Subscription) {
 		delete(p.topics, s)
 	}
 	p.mu.Unlock()
-	for _, topic := range joined {
-		p.publish(PresenceChange{Topic: topic, User: s.session.User, Meta: s.session.Meta, Joined: true})
-	}
+	p.publishChanges()
 }
 
 // join counts a stream, and reports whether its user was not there. The caller
@@ -150,8 +168,9 @@ func (p *presence) join(k stayKey) bool {
 }
 
 // leave counts a stream that is gone. The caller holds p.mu.
-func (p *presence) leave(k stayKey, meta any) {
+func (p *presence) leave(k stayKey, last Present) {
 	one := p.stays[k]
+	one.last = last
 	if one.streams--; one.streams > 0 {
 		return
 	}
@@ -162,16 +181,45 @@ func (p *presence) leave(k stayKey, meta any) {
 	var timer *time.Timer
 	timer = time.AfterFunc(grace, func() {
 		p.mu.Lock()
-		gone := !p.closed && p.stays[k] == one && one.leaving == timer
-		if gone {
+		if !p.closed && p.stays[k] == one && one.leaving == timer {
 			delete(p.stays, k)
+			p.changes = append(p.changes, PresenceChange{Topic: k.topic, User: k.user, Meta: last.Meta})
 		}
 		p.mu.Unlock()
-		if gone {
-			p.publish(PresenceChange{Topic: k.topic, User: k.user, Meta: meta})
-		}
+		p.publishChanges()
 	})
 	one.leaving = timer
+}
+
+// leaving returns who has left a topic for less than the grace.
+func (p *presence) leaving(topic string) (all []Present) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k, one := range p.stays {
+		if k.topic == topic && one.streams == 0 {
+			all = append(all, one.last)
+		}
+	}
+	return all
+}
+
+// publishChanges publishes what was found, unless another goroutine does: a join
+// must not overtake the leave before it, or followers would believe the leave.
+func (p *presence) publishChanges() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.publishing {
+		return
+	}
+	p.publishing = true
+	for len(p.changes) > 0 {
+		next := p.changes[0]
+		p.changes = p.changes[1:]
+		p.mu.Unlock()
+		p.publish(next)
+		p.mu.Lock()
+	}
+	p.changes, p.publishing = nil, false
 }
 
 func (p *presence) publish(c PresenceChange) {

@@ -284,6 +284,37 @@ func TestPresence(t *testing.T) {
 	})
 }
 
+// Who comes back while it is being said that they have left is there in the end.
+func TestPresenceIsToldInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h *Hub
+		open := func(user uuid.UUID) *Subscription {
+			return must(h.Subscribe(Request{
+				Session: Session{User: user, Allowed: Everything(), Topics: []string{"room"}},
+				Filter:  Everything(), Topics: []string{"room"},
+			}))
+		}
+		h = New(&kinds, &Options{Presence: &PresenceEvents{Event: func(c PresenceChange) (*event.Event, error) {
+			if !c.Joined {
+				defer open(alice)
+			}
+			return typing.New(uuid.Nil, fmt.Sprint(c.Joined))
+		}}})
+		watcher := open(bob)
+		open(alice).Close()
+		if got := h.Presence("room"); len(got) != 2 || got[1].User != alice {
+			t.Errorf("within the grace, present are %+v", got)
+		}
+		expect(t, taken(t, watcher), "true", "true")
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		expect(t, taken(t, watcher), "false", "true")
+		if got := h.Presence("room"); len(got) != 2 {
+			t.Errorf("present are %+v", got)
+		}
+	})
+}
+
 func TestShortLivedEventsAreReplayedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var kinds event.Registry

@@ -84,7 +84,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const receive = (id: string, event: string, data: unknown) => {
     const mine = active;
-    const { retry: ms, reason, error, ref } = Object(event.startsWith("stream.") && data);
+    const { retry: ms, reason, error, ref, topics } = Object(event.startsWith("stream.") && data);
     if (ms > 0) told = ms;
     if (event !== "stream.end") arrived();
     if (mine !== active) return; // a handler has decided otherwise
@@ -99,6 +99,8 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     } else if (event === "stream.gap") emit(":gap", reason ?? "unknown");
     else if (event === "stream.error") problem({ kind: "rejected", message: error, ref });
     else if (event === "stream.filter") {
+      // The server has added or taken topics. Who asked for one that was taken would be refused.
+      if (!filtered && topics) want = { ...want, topics };
       filtered = false;
       dropped = [];
       emit(":filter", data);

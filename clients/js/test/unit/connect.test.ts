@@ -533,6 +533,17 @@ describe("filters", () => {
     expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:2"] });
   });
 
+  test("a topic that the server has taken is not asked for again, one that it has added is", async () => {
+    const { net } = here;
+    open({ topics: ["room:1", "room:2"] });
+    await pass(10_000);
+    net.last.send("c1", "stream.filter", { categories: ["chat"], topics: ["room:1", "room:3"] });
+    await pass(0);
+    net.last.close();
+    await pass(10_000);
+    expect(Object.fromEntries(net.last.attempt.url.searchParams)).toEqual({ last_event_id: "c1", topics: "room:1,room:3" });
+  });
+
   test("many changes in a row are one connection", async () => {
     const { net } = here;
     const { stream, heard } = open();
