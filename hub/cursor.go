@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,7 +17,7 @@ import (
 // A public cursor is a UUID of version 8 (RFC 9562, section 5.8). Its first 60
 // free bits are the hub's incarnation, drawn at random. Of the other 62, the
 // first marks the cursor of a page, and 61 are the position. A cursor is not a
-// secret, and it tells a client how many messages the hub has published so far.
+// secret, and it tells a client about how many messages the hub has published.
 type position = eventlog.Position
 
 // A cursorCodec turns the positions of one hub into cursors and back.
@@ -27,6 +28,37 @@ type cursorCodec struct {
 	// base is what a position of this hub is larger by than the backplane's,
 	// which begins anew with each epoch. It is zero without a backplane.
 	base position
+	// unused are ranges of positions that this hub has left out, see leaveOut.
+	unused []span
+}
+
+// A span is a range of positions: those behind after and before until.
+type span struct{ after, until position }
+
+const mostUnused = 64
+
+// leaveOut returns the codec and the head of a hub that goes on from a saved
+// state.
+//
+// A state may be restored twice, by mistake or after a crash. If both hubs gave
+// out the positions behind the saved head, clients of the first would present them
+// to the second, and would miss what it has published there without a word. So each
+// hub leaves out a range of random length, and a cursor in there is unknown.
+func (c *cursorCodec) leaveOut(head position) (*cursorCodec, position) {
+	var b [8]byte
+	rand.Read(b[:])
+	next := *c
+	until := head + 1<<32 + binary.BigEndian.Uint64(b[:])>>20 // lasts for 2^17 restarts
+	next.unused = append(slices.Clone(c.unused), span{head, until})
+	if n := len(next.unused) - mostUnused; n > 0 {
+		next.unused = next.unused[n:]
+	}
+	return &next, until
+}
+
+// isUnused reports whether no hub with this state has given out a position.
+func (c *cursorCodec) isUnused(p position) bool {
+	return slices.ContainsFunc(c.unused, func(s span) bool { return s.after < p && p < s.until })
 }
 
 func newCursorCodec() *cursorCodec {
@@ -135,11 +167,12 @@ func (h *Hub) resolve(l lastID, r *eventlog.Reader[*Message], topics []string, h
 	case 0:
 		return start{after: head}
 	case 8:
-		p, _, ours := h.cursors.Load().decode(l.id)
+		codec := h.cursors.Load()
+		p, _, ours := codec.decode(l.id)
 		switch {
 		case !ours && h.cluster == nil:
 			return start{unknown: true, retained: true}
-		case !ours || p > head:
+		case !ours || p > head || codec.isUnused(p):
 			return unknown
 		}
 		return start{after: p}

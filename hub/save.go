@@ -55,7 +55,9 @@ var (
 // no gap for anybody. Ephemeral events are not saved. Call it after [Hub.Shutdown],
 // so that nothing is published after it. A hub with a backplane needs no Save.
 //
-// After a crash there is no saved state, and clients are told of a gap.
+// After a crash there is no saved state, and clients are told of a gap. That also
+// holds if the state of an earlier restart is restored again: for clients of the
+// hub that has crashed, it ends in a gap. Better remove a state once it is restored.
 func (h *Hub) Save(w io.Writer) error {
 	body := h.appendState(nil)
 	sum := sha256.Sum256(body)
@@ -99,6 +101,11 @@ func (h *Hub) appendState(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(time.Now().UnixMilli()))
 	codec := h.cursors.Load()
 	b = append(b, codec.incarnation[:]...)
+	b = binary.AppendUvarint(b, uint64(len(codec.unused)))
+	for _, s := range codec.unused {
+		b = binary.AppendUvarint(b, s.after)
+		b = binary.AppendUvarint(b, s.until)
+	}
 	b = binary.AppendUvarint(b, snap.Head)
 	b = binary.AppendUvarint(b, uint64(snap.OldestMade))
 	b = binary.AppendUvarint(b, uint64(len(h.kinds.categories)))
@@ -210,6 +217,9 @@ func (h *Hub) applyState(body []byte) error {
 	}
 	var codec cursorCodec
 	copy(codec.incarnation[:], in.take(8))
+	for n := in.number(); n > 0 && in.err == nil; n-- {
+		codec.unused = append(codec.unused, span{in.number(), in.number()})
+	}
 	snap := eventlog.Snapshot[*Message]{Head: in.number(), OldestMade: int64(in.number())}
 	var categories []event.Category
 	for n := in.number(); n > 0 && in.err == nil; n-- {
@@ -275,8 +285,10 @@ func (h *Hub) applyState(body []byte) error {
 	if in.err != nil {
 		return ErrSavedTorn
 	}
-	h.cursors.Store(&codec)
+	next, head := codec.leaveOut(snap.Head)
+	h.cursors.Store(next)
 	h.store.Restore(snap)
+	h.store.Skip(head)
 	for v, at := range revoked {
 		h.revocations.note(v, at)
 	}
