@@ -76,6 +76,7 @@ type server struct {
 func startServer() (*server, error) { return startServerWith(hub.Options{}) }
 
 func startServerWith(o hub.Options) (*server, error) {
+	o.OpenRate = -1 // what is over it would not be measured
 	o.Logger = slog.New(slog.DiscardHandler)
 	h := hub.New(&registry, &o)
 	s := &server{hub: h, http: &http.Server{Handler: handler(h), ErrorLog: log.New(io.Discard, "", 0)}}
