@@ -55,7 +55,8 @@ func BenchmarkResume(b *testing.B) {
 
 // The most expensive last id that a hostile client can choose costs at most 1.5
 // times what the most expensive one of an honest client does. The cost of an id is
-// the least that was measured: whatever else the machine does only adds.
+// the least that was measured, since whatever else the machine does only adds. It is
+// measured 30 times, and more often while the ratio is too high.
 func TestHostileResumeCostsNoMore(t *testing.T) {
 	if raceDetector || testing.Short() {
 		skip(t, "it measures time, which means nothing under the race detector")
@@ -65,7 +66,9 @@ func TestHostileResumeCostsNoMore(t *testing.T) {
 			r := newResumes(t, &c)
 			worst := map[string]time.Duration{}
 			cost := map[uuid.UUID]time.Duration{}
-			for range 30 {
+			ratio := 0.0
+			for round := 0; round < 300 && (round < 30 || ratio > 1.5); round++ {
+				clear(worst)
 				for who, ids := range r.ids {
 					for _, id := range ids {
 						began := time.Now()
@@ -73,15 +76,11 @@ func TestHostileResumeCostsNoMore(t *testing.T) {
 						if took := time.Since(began); cost[id] == 0 || took < cost[id] {
 							cost[id] = took
 						}
+						worst[who] = max(worst[who], cost[id])
 					}
 				}
+				ratio = float64(worst["hostile"]) / float64(max(worst["honest"], worst["evicted"]))
 			}
-			for who, ids := range r.ids {
-				for _, id := range ids {
-					worst[who] = max(worst[who], cost[id])
-				}
-			}
-			ratio := float64(worst["hostile"]) / float64(max(worst["honest"], worst["evicted"]))
 			t.Logf("honest %v, evicted %v, hostile %v: %.2f", worst["honest"], worst["evicted"], worst["hostile"], ratio)
 			if ratio > 1.5 {
 				t.Errorf("a hostile id costs %.2f times what an honest one does", ratio)
@@ -125,11 +124,13 @@ func newResumes(tb testing.TB, c *resumeCase) *resumes {
 		}
 		return e.ID()
 	}
+	// The topics go back further than the user's log: an id that was evicted from the
+	// log has a time at which the topics have events.
 	for n := range c.topics {
 		topic := fmt.Sprintf("room:%d", n)
 		r.session.Topics = append(r.session.Topics, topic)
 		for i := range 200 {
-			publish(hub.Topic(topic), i*resumeEvents/200)
+			publish(hub.Topic(topic), (i-100)*resumeEvents/100)
 		}
 	}
 	const extra = 512 // are evicted again

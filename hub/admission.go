@@ -8,7 +8,7 @@ import (
 )
 
 // opensPerProcessor is the default of Options.OpenRate, for each processor. A
-// reconnect over loopback takes 40 to 70 µs of one (see BENCHMARKS.md), so this
+// reconnect over loopback takes 45 to 75 µs of one (see BENCHMARKS.md), so this
 // many take about a third of it. The rest is for TLS, for the Authenticator and for
 // deliveries.
 const opensPerProcessor = 5000

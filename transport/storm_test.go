@@ -139,7 +139,7 @@ func (*reconnects) Abort()                           {}
 func (c *reconnects) End(_ hub.Reason, _ string, retry time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bySecond[(time.Since(c.began) + retry).Truncate(time.Second)]++
+	c.bySecond[(time.Since(c.began)+retry).Truncate(time.Second)]++
 	return nil
 }
 
