@@ -21,7 +21,7 @@ import (
 type Plan struct {
 	Addr    string
 	Request string        // sent by each client; "{user}" stands for its number
-	Hello   []byte        // sent after the response's head; nil for nothing
+	Hello   string        // sent in a WebSocket frame after the response's head, with "{user}" as above; empty for nothing
 	Clients int           // users 0 to Clients-1, with one connection each
 	AtOnce  int           // clients that are connecting or catching up at a time
 	Missed  int           // events that each client must receive: numbers 1 to Missed, in order
@@ -114,7 +114,7 @@ func (p *Plan) catchUp(i int, conn net.Conn, buf []byte) error {
 	if _, err := conn.Write([]byte(strings.ReplaceAll(p.Request, "{user}", strconv.Itoa(i)))); err != nil {
 		return err
 	}
-	greeted := p.Hello == nil
+	greeted := p.Hello == ""
 	for n := 0; ; {
 		if n == len(buf) {
 			return fmt.Errorf("the answer has more than %d bytes: %q", n, buf[:200])
@@ -125,7 +125,7 @@ func (p *Plan) catchUp(i int, conn net.Conn, buf []byte) error {
 		}
 		if !greeted && bytes.Contains(buf[:n], []byte("\r\n\r\n")) {
 			greeted = true
-			if _, err := conn.Write(p.Hello); err != nil {
+			if _, err := conn.Write(textFrame(strings.ReplaceAll(p.Hello, "{user}", strconv.Itoa(i)))); err != nil {
 				return err
 			}
 		}
@@ -163,4 +163,15 @@ func (p *Plan) check(b []byte) (all bool, err error) {
 			return false, fmt.Errorf("event %d came where event %d was due", number, got)
 		}
 	}
+}
+
+// textFrame returns a client's WebSocket frame (RFC 6455, section 5.2), masked with zeros, of less than 64 KiB.
+func textFrame(text string) []byte {
+	frame := []byte{0x81}
+	if n := len(text); n < 126 {
+		frame = append(frame, 0x80|byte(n))
+	} else {
+		frame = append(frame, 0x80|126, byte(n>>8), byte(n))
+	}
+	return append(append(frame, 0, 0, 0, 0), text...)
 }
