@@ -56,14 +56,14 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 // status calls [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	s := &Stream{options: a.options, hub: a.hub}
-	var req hub.Request
+	req := a.request(r)
 	err := a.checkOrigin(w, r)
 	if err == nil {
 		least := a.options.Retry
-		s.wait, err = a.hub.Admit(a.request(r), least, 20*least)
+		s.wait, err = a.hub.Admit(req, least, 20*least)
 	}
 	if err == nil {
-		req, err = a.check(w, r)
+		req, err = a.check(w, r, req)
 	}
 	if err == nil {
 		req.Notify = s.wake
@@ -95,10 +95,10 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 // Check reports whether Accept would open a stream, without opening one. If not,
 // it has answered the request. It is for HEAD.
 func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
-	var req hub.Request
+	req := a.request(r)
 	err := a.checkOrigin(w, r)
 	if err == nil {
-		req, err = a.check(w, r)
+		req, err = a.check(w, r, req)
 	}
 	if err == nil {
 		err = topicRefusal(a.hub.MayFollow(r.Context(), req.Session, req.Topics...))
@@ -119,9 +119,8 @@ func (a *Acceptor) request(r *http.Request) hub.Request {
 	return hub.Request{Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r)}
 }
 
-// check authenticates a request from an origin that is allowed.
-func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
-	req := a.request(r)
+// check authenticates a request from an origin that is allowed, and completes req.
+func (a *Acceptor) check(w http.ResponseWriter, r *http.Request, req hub.Request) (hub.Request, error) {
 	// Take the time first: a session that is revoked from here on is refused.
 	req.Authenticated, req.After = time.Now(), lastEventID(r)
 	session, err := a.authenticate(w, r)
