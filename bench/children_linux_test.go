@@ -17,6 +17,7 @@ import (
 const (
 	serverRole  = "server"
 	clientsRole = "clients"
+	stormRole   = "storm"
 )
 
 func TestMain(m *testing.M) {
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 			debug.SetGCPercent(400) // it allocates next to nothing once it is connected
 			return &clientsProcess{}, nil
 		},
+		stormRole: func() (any, error) { return &stormProcess{}, nil },
 	})
 	os.Exit(m.Run())
 }

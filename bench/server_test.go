@@ -73,8 +73,12 @@ type server struct {
 	sent int64 // events broadcast
 }
 
-func startServer() (*server, error) {
-	h := hub.New(&registry, &hub.Options{Logger: slog.New(slog.DiscardHandler)})
+func startServer() (*server, error) { return startServerWith(hub.Options{}) }
+
+func startServerWith(o hub.Options) (*server, error) {
+	o.OpenRate = -1 // what is over it would not be measured
+	o.Logger = slog.New(slog.DiscardHandler)
+	h := hub.New(&registry, &o)
 	s := &server{hub: h, http: &http.Server{Handler: handler(h), ErrorLog: log.New(io.Discard, "", 0)}}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

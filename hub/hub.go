@@ -30,6 +30,9 @@ type Hub struct {
 	warnings    warnings
 	presence    presence
 	ended       ended
+	admission   admission
+
+	reconnectSpread atomic.Int64 // see ReconnectSpread
 
 	// mu is held to admit a subscription and to count those that are open.
 	mu      sync.Mutex
@@ -76,6 +79,7 @@ func newHub(r *event.Registry, o *Options) *Hub {
 		},
 	})
 	h.counters.init()
+	h.admission = newAdmission(h.options.OpenRate)
 	h.ended.most = h.options.EndedStreams
 	h.presence = presence{hub: h, events: h.options.Presence}
 	if h.options.Restore != nil {

@@ -73,10 +73,10 @@ type Stream struct {
 
 // A Refusal describes a request for a stream that was not opened.
 type Refusal struct {
-	Session    Session
-	Transport  string // as in Request
-	RemoteAddr string // as in Request
-	UserAgent  string // as in Request
+	Session    Session // zero if Options.OpenRate refused it, before it was authenticated
+	Transport  string  // as in Request
+	RemoteAddr string  // as in Request
+	UserAgent  string  // as in Request
 	Reason     Reason
 }
 

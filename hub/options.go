@@ -58,6 +58,16 @@ type Options struct {
 	Presence *PresenceEvents
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
+	// OpenRate bounds how many streams the transports open in a second, so that
+	// clients that all come back at once do not take the processors from those
+	// that are connected. As many as a second allows may open at once. A stream
+	// over the rate is refused with [ReasonOverloaded] before the Authenticator
+	// is called, and its client is asked to come back at a time of its own, so
+	// that those who were refused come back at this rate. The bound is for all
+	// clients together, and each long-poll is a stream. Lower it if your
+	// Authenticator is expensive. Subscribe itself is not bounded. Default 5,000
+	// for each processor, see GOMAXPROCS. A negative number means no bound.
+	OpenRate int
 	// EndedStreams is how many streams that have ended the hub remembers, for
 	// [Hub.Streams] and [Hub.Explain]. Each takes about 350 bytes, and what its
 	// topics take. Default 10,000. A negative number turns the memory off.
@@ -113,6 +123,9 @@ func (o *Options) resolved() Options {
 		set(&r.EndedStreams, 10_000, "EndedStreams")
 	}
 	set(&r.Streams, 0, "Streams")
+	if r.OpenRate >= 0 {
+		set(&r.OpenRate, defaultOpenRate(), "OpenRate")
+	}
 	set(&r.CatchUp, 2*time.Second, "CatchUp")
 	if r.MaxEvent > most {
 		panic(fmt.Sprintf("hub: Options.MaxEvent is %d; with its frames, UserBytes and an eighth of Bytes hold events of %d bytes at most", r.MaxEvent, most))

@@ -16,7 +16,7 @@ const (
 	ReasonSlow        Reason = "slow"        // a write made no progress within the write timeout
 	ReasonRevoked     Reason = "revoked"     // RevokeUser or RevokeSession
 	ReasonExpired     Reason = "expired"     // Session.Expires has passed
-	ReasonOverloaded  Reason = "overloaded"  // over a limit on streams
+	ReasonOverloaded  Reason = "overloaded"  // over a limit on streams, or over Options.OpenRate
 	ReasonAbusive     Reason = "abusive"     // the client broke the protocol or its limits
 	ReasonUnavailable Reason = "unavailable" // the application could not tell who the client is
 	ReasonShutdown    Reason = "shutdown"    // the hub is shutting down

@@ -11,7 +11,8 @@ import (
 // on, and every stream ends with [ReasonShutdown] after it has been given
 // everything that was published. So that clients do not all come back at once,
 // the ends are spread: a thousand a second, or as many as it takes to be done
-// after four fifths of the time that ctx leaves. When ctx is over, streams whose
+// after four fifths of the time that ctx leaves; see [Hub.ShutdownAtRate] for
+// another rate. When ctx is over, streams whose
 // writers still hang are aborted, and Shutdown returns ctx.Err().
 //
 // Shutdown returns once the last subscription is closed: then the hub holds no
@@ -19,7 +20,15 @@ import (
 // no longer than two seconds, so that Ended may call Shutdown. Shutdown may be
 // called again, and then waits for the same. Subscriptions that run outside this
 // module's transports must be closed by their owners.
-func (h *Hub) Shutdown(ctx context.Context) error {
+func (h *Hub) Shutdown(ctx context.Context) error { return h.ShutdownAtRate(ctx, 0) }
+
+// ShutdownAtRate is Shutdown with another rate: how many streams end in a second, so
+// that those processes to which the clients reconnect can follow. Where the deadline
+// of ctx leaves too little time, more end in a second, and the transports ask their
+// clients to wait longer, so that on average no more than perSecond come back in a
+// second. Zero means 1000. A negative rate panics.
+func (h *Hub) ShutdownAtRate(ctx context.Context, perSecond int) error {
+	set(&perSecond, endsPerSecond, "ShutdownAtRate's rate")
 	h.mu.Lock()
 	if !h.closed {
 		h.closed = true
@@ -38,7 +47,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	h.endAll(ctx)
+	h.endAll(ctx, perSecond)
 	select {
 	case <-h.drained:
 		wait(h.told, 2*time.Second)
@@ -72,14 +81,23 @@ func wait(c <-chan struct{}, d time.Duration) {
 	}
 }
 
-// endsPerSecond is how fast streams are ended while there is time.
+// endsPerSecond is how many streams are ended in a second, by default and while there
+// is time.
 const endsPerSecond = 1000
 
+// ReconnectSpread returns over how long the clients of a hub that is shutting down
+// should spread their reconnects. It is for transports, which let each client wait a
+// random part of it.
+func (h *Hub) ReconnectSpread() time.Duration { return time.Duration(h.reconnectSpread.Load()) }
+
 // endAll ends all streams, spread over time.
-func (h *Hub) endAll(ctx context.Context) {
+func (h *Hub) endAll(ctx context.Context, perSecond int) {
 	var all []*Subscription
 	h.store.EachReader(func(r *eventlog.Reader[*Message]) { all = append(all, r.Owner.(*Subscription)) })
-	spread := time.Duration(len(all)) * time.Second / endsPerSecond
+	spread := time.Duration(len(all)) * time.Second / time.Duration(perSecond)
+	// Ends and waits are both uniform, so the larger of the two spreads bounds the
+	// rate at which clients come back.
+	h.reconnectSpread.Store(max(h.reconnectSpread.Load(), int64(spread)))
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(spread, time.Until(deadline)*4/5)
 	}

@@ -176,6 +176,9 @@ func (s *Subscription) skip() {
 	}
 }
 
+// Hub returns the hub that the subscription belongs to.
+func (s *Subscription) Hub() *Hub { return s.hub }
+
 // Session returns the session that the subscription was opened with. Its Expires
 // is that of the last Renew.
 func (s *Subscription) Session() Session {

@@ -48,14 +48,23 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 // an unknown category or a malformed topic. Otherwise the caller must call the
 // stream's Serve, Start or Close.
 //
-// A valid request that cannot be served now (too many streams, shutting down,
+// A request that cannot be served now (too many streams, too many in a second,
+// shutting down,
 // the authenticator failed for a reason of its own) also gets a stream. It tells
 // the client the reason and when to come back, and ends: an error status would
 // end an EventSource for good. A transport whose clients can handle an error
 // status calls [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
-	s := &Stream{options: a.options}
-	req, err := a.check(w, r)
+	s := &Stream{options: a.options, hub: a.hub}
+	req := a.request(r)
+	err := a.checkOrigin(w, r)
+	if err == nil {
+		least := a.options.Retry
+		s.wait, err = a.hub.Admit(req, least, 20*least)
+	}
+	if err == nil {
+		req, err = a.check(w, r, req)
+	}
 	if err == nil {
 		req.Notify = s.wake
 		s.resumes = req.After != ""
@@ -86,7 +95,11 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 // Check reports whether Accept would open a stream, without opening one. If not,
 // it has answered the request. It is for HEAD.
 func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
-	req, err := a.check(w, r)
+	req := a.request(r)
+	err := a.checkOrigin(w, r)
+	if err == nil {
+		req, err = a.check(w, r, req)
+	}
 	if err == nil {
 		err = topicRefusal(a.hub.MayFollow(r.Context(), req.Session, req.Topics...))
 	}
@@ -101,12 +114,15 @@ func (a *Acceptor) Check(w http.ResponseWriter, r *http.Request) bool {
 // noSession is the text of a 401.
 const noSession = "no valid session: log in first"
 
-func (a *Acceptor) check(w http.ResponseWriter, r *http.Request) (hub.Request, error) {
-	if err := a.checkOrigin(w, r); err != nil {
-		return hub.Request{}, err
-	}
+// request returns what is known of a stream before it is authenticated.
+func (a *Acceptor) request(r *http.Request) hub.Request {
+	return hub.Request{Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r)}
+}
+
+// check authenticates a request from an origin that is allowed, and completes req.
+func (a *Acceptor) check(w http.ResponseWriter, r *http.Request, req hub.Request) (hub.Request, error) {
 	// Take the time first: a session that is revoked from here on is refused.
-	req := hub.Request{Authenticated: time.Now(), Transport: a.name, RemoteAddr: r.RemoteAddr, UserAgent: userAgent(r), After: lastEventID(r)}
+	req.Authenticated, req.After = time.Now(), lastEventID(r)
 	session, err := a.authenticate(w, r)
 	switch {
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:

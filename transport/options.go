@@ -30,8 +30,9 @@ type Options struct {
 	WriteTimeout time.Duration
 	// Retry is how long clients are asked to wait before they reconnect. The
 	// clients of a hub that shuts down are asked to wait 1 to 3 times as long,
-	// at random, and those that are refused for overload 10 to 20 times. Default
-	// 3 s.
+	// at random, or longer if they are many; see [ShutdownAtRate]. Those that are
+	// refused for a limit on streams are asked to wait 10 to 20 times as long, and
+	// those over hub.Options.OpenRate 1 to 20 times. Default 3 s.
 	Retry time.Duration
 	// AllowedOrigins are the origins of other sites' pages that may open
 	// streams with this site's cookies, for instance "https://app.example.com".
@@ -101,11 +102,12 @@ func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }
 
 // retryAfter returns how long a client should wait whose stream ends for a
 // reason. Where many streams end together, it is random, so that their clients do
-// not come back together.
-func (o *Options) retryAfter(reason hub.Reason) time.Duration {
+// not come back together. The clients of a hub that shuts down spread over at least
+// reconnects.
+func (o *Options) retryAfter(reason hub.Reason, reconnects time.Duration) time.Duration {
 	switch reason {
 	case hub.ReasonShutdown:
-		return o.Retry + spread(2*o.Retry)
+		return o.Retry + spread(max(2*o.Retry, reconnects))
 	case hub.ReasonOverloaded, hub.ReasonUnavailable:
 		return 10*o.Retry + spread(10*o.Retry)
 	}

@@ -18,13 +18,22 @@ import (
 // The hub gets nine tenths of the time until ctx's deadline. When ctx is over,
 // whatever is still open is closed, and Shutdown returns an error.
 func Shutdown(ctx context.Context, srv *http.Server, h *hub.Hub) error {
+	return ShutdownAtRate(ctx, srv, h, 0)
+}
+
+// ShutdownAtRate is Shutdown with a rate: how many streams end in a second, so that
+// the processes to which the clients reconnect can follow. If the deadline leaves too
+// little time for the rate, streams end faster, and clients are asked to wait longer:
+// on average no more than perSecond come back in a second. Zero means 1000. See
+// [hub.Hub.ShutdownAtRate].
+func ShutdownAtRate(ctx context.Context, srv *http.Server, h *hub.Hub, perSecond int) error {
 	streams := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		streams, cancel = context.WithTimeout(ctx, time.Until(deadline)*9/10)
 		defer cancel()
 	}
-	err := h.Shutdown(streams)
+	err := h.ShutdownAtRate(streams, perSecond)
 	if serr := srv.Shutdown(ctx); serr != nil {
 		err = errors.Join(err, serr, srv.Close())
 	}

@@ -25,8 +25,10 @@ import (
 // something to write, so an idle connection needs none.
 type Stream struct {
 	options *Options
+	hub     *hub.Hub
 	sub     *hub.Subscription
-	refused hub.Reason // why there is no subscription
+	refused hub.Reason    // why there is no subscription
+	wait    time.Duration // how long the client should wait that was refused; zero for the usual
 	resumes bool
 	conn    Conn
 	loop    func()        // set by Start: runs the write loop
@@ -46,7 +48,7 @@ type Stream struct {
 // with an HTTP request. The subscription's request must not have had a Notify.
 // Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
-	return &Stream{options: o.WithDefaults(), sub: sub}
+	return &Stream{options: o.WithDefaults(), hub: sub.Hub(), sub: sub}
 }
 
 // RefuseWithStatus reports whether the stream was refused, and if so answers the
@@ -61,7 +63,7 @@ func (s *Stream) RefuseWithStatus(w http.ResponseWriter) bool {
 	case hub.ReasonRevoked, hub.ReasonExpired:
 		WriteError(w, http.StatusUnauthorized, noSession)
 	default:
-		seconds := s.options.retryAfter(s.refused).Round(time.Second) / time.Second
+		seconds := s.retryAfter(s.refused).Round(time.Second) / time.Second
 		w.Header().Set("Retry-After", strconv.Itoa(int(max(seconds, 1))))
 		WriteError(w, http.StatusServiceUnavailable, "come back later: "+string(s.refused))
 	}
@@ -176,7 +178,7 @@ func (s *Stream) open(c Conn) (goesOn bool) {
 	defer s.contain(&goesOn)
 	s.conn = c
 	if s.sub == nil {
-		c.End(s.refused, "", s.options.retryAfter(s.refused))
+		c.End(s.refused, "", s.retryAfter(s.refused))
 		return false
 	}
 	s.sub.OnAbort(s.abort)
@@ -261,11 +263,20 @@ func (s *Stream) heartbeat() (goesOn bool) {
 	return true
 }
 
+// retryAfter returns how long the client should wait whose stream ends or was refused
+// for a reason.
+func (s *Stream) retryAfter(reason hub.Reason) time.Duration {
+	if s.wait > 0 {
+		return s.wait
+	}
+	return s.options.retryAfter(reason, s.hub.ReconnectSpread())
+}
+
 // sendEnd tells the client why the stream is over.
 func (s *Stream) sendEnd(err error) {
 	reason := hub.ReasonGone
 	errors.As(err, &reason)
-	s.conn.End(reason, s.sub.Cursor(), s.options.retryAfter(reason))
+	s.conn.End(reason, s.sub.Cursor(), s.retryAfter(reason))
 }
 
 // fail ends the stream after a write that failed.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	child.Main(map[string]child.Role{
 		roleServer:      func() (any, error) { return Server{}, nil },
 		rig.RoleClients: rig.NewClients,
+		roleStorm:       func() (any, error) { return &stormProcess{}, nil },
 	})
 	if flag.Parse(); flag.Arg(0) != "report" {
 		// Under the race detector every process sleeps for a second when it ends; the children need not.

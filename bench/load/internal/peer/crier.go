@@ -20,7 +20,7 @@ import (
 )
 
 // Crier has the ways in which Crier takes part: with the defaults of the hub and of both transports, and with SSE's Lean option. Events to everyone
-// are broadcasts. One limit is raised, because capacity may open more streams for a user than applications allow.
+// are broadcasts. Two limits are raised, because capacity may open more streams for a user, and more in a second, than applications allow.
 var Crier = []Peer{
 	{
 		Name: "crier", Title: "Crier", Module: "github.com/crier-go/crier", Kind: Ours,
@@ -50,7 +50,7 @@ type crier struct {
 func newCrier() *crier {
 	var r event.Registry
 	kind := event.Define[json.RawMessage](&r, "portfolio", EventName, "A balance has changed.")
-	return &crier{hub.New(&r, &hub.Options{Logger: slog.New(slog.DiscardHandler), StreamsPerUser: 1 << 20}), kind}
+	return &crier{hub.New(&r, &hub.Options{Logger: slog.New(slog.DiscardHandler), StreamsPerUser: 1 << 20, OpenRate: -1}), kind}
 }
 
 func (c *crier) event(it Item, user int) *event.Event {
