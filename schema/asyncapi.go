@@ -8,7 +8,8 @@ import (
 // AsyncAPI returns an AsyncAPI 3.1 document. It has a channel for each transport,
 // with the application's events and the stream's own messages. Over SSE, the headers
 // of a message are the fields id and event of a frame, and the payload is its data.
-// Over WebSocket, the payload is the whole text message.
+// Over WebSocket, the payload is the whole text message. In long-polling, it is the
+// whole answer, with the messages in an array.
 func (c *Contract) AsyncAPI() ([]byte, error) {
 	o := c.options
 	d := asyncDocument{
@@ -21,6 +22,9 @@ func (c *Contract) AsyncAPI() ([]byte, error) {
 	}
 	if o.WebSocket != "-" {
 		c.describeWebSocket(&d, cmp.Or(o.WebSocket, "/ws"))
+	}
+	if o.Poll != "" && o.Poll != "-" {
+		c.describePoll(&d, o.Poll)
 	}
 	for _, def := range c.defs {
 		d.Components.Schemas.add(def.name, asyncNode(def.value))
@@ -79,7 +83,10 @@ type asyncMessage struct {
 	Tags      []asyncTag `json:"tags,omitempty"`
 	Headers   *node      `json:"headers,omitempty"`
 	Payload   *node      `json:"payload"`
+	Type      string     `json:"contentType,omitempty"`
 	Ephemeral bool       `json:"x-ephemeral,omitempty"`
+	Latest    bool       `json:"x-latest,omitempty"`
+	RetainFor string     `json:"x-retain-for,omitempty"`
 }
 
 type asyncTag struct {
@@ -121,7 +128,8 @@ func asyncNode(n *node) *node {
 // wraps it.
 type message struct {
 	asyncMessage
-	id idRule
+	id   idRule
+	text bool // over SSE, the data is text and not JSON
 }
 
 type idRule int
@@ -142,9 +150,11 @@ func (c *Contract) messages() []message {
 			Tags:      []asyncTag{{string(e.value.Category)}},
 			Payload:   asyncNode(e.value.Payload),
 			Ephemeral: e.value.Ephemeral,
-		}}
+			Latest:    e.value.Latest,
+			RetainFor: e.value.RetainFor,
+		}, text: e.value.Text}
 		if e.value.Ephemeral {
-			m.id = perhaps
+			m.id = never
 		}
 		all = append(all, m)
 	}
@@ -160,16 +170,23 @@ func (c *Contract) describeSSE(d *asyncDocument, address string) {
 	channel := asyncChannel{
 		Address: address,
 		Description: "Server-Sent Events. A client resumes with the header Last-Event-ID, or last_event_id in the query, " +
-			"and narrows what it receives with categories in the query.",
+			"narrows what it receives with categories in the query, and follows topics with topics in the query.",
 	}
 	c.addServer(d, &channel, "sse", "https")
 	messages := append(c.messages(),
 		own("stream.cursor", "The opening of the stream, and heartbeats. The id is a position to resume from.", object()),
 		gapMessage(),
-		own("stream.end", "The stream ends.", object(property{"reason", true, text("Why the stream ends.")})),
+		c.filterMessage(),
+		endMessage(),
 	)
 	for _, m := range messages {
-		m.Headers = object(property{"event", true, constant(m.Name)}, property{"id", m.id == always, id()})
+		m.Headers = object(property{"event", true, constant(m.Name)})
+		if m.id != never {
+			m.Headers = object(property{"event", true, constant(m.Name)}, property{"id", m.id == always, id()})
+		}
+		if m.text {
+			m.Type = "text/plain"
+		}
 		c.addMessage(d, &channel, "sse", m)
 	}
 	d.Channels.add("sse", channel)
@@ -186,12 +203,11 @@ func (c *Contract) describeWebSocket(d *asyncDocument, address string) {
 	channel := asyncChannel{
 		Address: address,
 		Description: "WebSocket. Each text message is one JSON object. A client resumes with last_event_id in the query, " +
-			"and narrows what it receives with categories in the query or with a message.",
+			"and chooses what it receives with categories and topics in the query or with a message.",
 		Bindings: map[string]asyncBinding{"ws": {"GET", c.query(), "0.1.0"}},
 	}
 	c.addServer(d, &channel, "ws", "wss")
-	retry := &node{Type: types{"integer"}, Description: "After how many milliseconds to reconnect."}
-	categories := &node{Type: types{"array"}, Items: c.category()}
+	retry := retryNode()
 	failed := own("stream.error", "Answers a message of the client that was wrong.",
 		object(property{"error", true, text("What was wrong.")}, property{"ref", false, &node{Description: `The member "ref" of that message.`}}))
 	failed.id = never
@@ -199,17 +215,12 @@ func (c *Contract) describeWebSocket(d *asyncDocument, address string) {
 		own("stream.cursor", "The opening of the stream, with retry, and heartbeats. The id is a position to resume from.",
 			object(property{"retry", false, retry})),
 		gapMessage(),
-		own("stream.filter", "Answers a change of filter. The id is the position from which it holds.",
-			object(property{"categories", true, categories})),
+		c.filterMessage(),
 		failed,
-		own("stream.end", "The stream ends.", object(property{"reason", true, text("Why the stream ends.")}, property{"retry", true, retry})),
+		endMessage(property{"retry", true, retry}),
 	)
 	for _, m := range messages {
-		members := []property{{"event", true, constant(m.Name)}, {"data", true, m.Payload}}
-		if m.id != never {
-			members = append([]property{{"id", m.id == always, id()}}, members...)
-		}
-		m.Payload = object(members...)
+		m.Payload = m.envelope()
 		c.addMessage(d, &channel, "ws", m)
 	}
 	d.Operations.add("sendOverWebSocket", asyncOperation{
@@ -221,8 +232,8 @@ func (c *Contract) describeWebSocket(d *asyncDocument, address string) {
 	const filter = "stream.filter.set" // no application can have a type of this name
 	c.addMessage(d, &channel, "ws", message{asyncMessage: asyncMessage{
 		Name:    filter,
-		Summary: "Changes the filter of the stream. Other messages go to the application.",
-		Payload: object(property{"categories", true, categories}, property{"ref", false, &node{Description: "Comes back in a stream.error."}}),
+		Summary: "Changes the filter or the topics of the stream, each as a whole. Other messages go to the application.",
+		Payload: object(property{"categories", false, c.categories()}, property{"topics", false, topics()}, property{"ref", false, &node{Description: "Comes back in a stream.error."}}),
 	}})
 	d.Operations.add("receiveFilter", asyncOperation{
 		Action:   "receive",
@@ -231,6 +242,43 @@ func (c *Contract) describeWebSocket(d *asyncDocument, address string) {
 		Messages: []asyncRef{{"#/channels/ws/messages/" + filter}},
 	})
 	d.Channels.add("ws", channel)
+}
+
+// describePoll adds the channel of long-polling: each request has one answer.
+func (c *Contract) describePoll(d *asyncDocument, address string) {
+	channel := asyncChannel{
+		Address: address,
+		Description: "Long-polling. Each answer is one JSON object with the messages that are new. A client sends " +
+			"the cursor of the last answer as last_event_id in the query, and categories and topics with every request.",
+	}
+	c.addServer(d, &channel, "poll", "https")
+	events := &node{Type: types{"array"}, Items: &node{}}
+	for _, m := range append(c.messages(), gapMessage(), c.filterMessage(), endMessage()) {
+		events.Items.AnyOf = append(events.Items.AnyOf, m.envelope())
+	}
+	c.addMessage(d, &channel, "poll", message{asyncMessage: asyncMessage{
+		Name:    "answer",
+		Summary: "The messages since the cursor of the request, or none when the wait is over.",
+		Payload: object(property{"events", true, events}, property{"cursor", true, text("The position to send with the next request.")},
+			property{"retry", false, retryNode()}),
+	}})
+	d.Channels.add("poll", channel)
+	d.Operations.add("sendOverPoll", asyncOperation{
+		Action:   "send",
+		Channel:  asyncRef{"#/channels/poll"},
+		Summary:  "The application tells its users what happened.",
+		Messages: channel.refs("poll"),
+		Bindings: map[string]asyncBinding{"http": {"GET", c.query(), "0.3.0"}},
+	})
+}
+
+// envelope describes the JSON object that WebSocket and long-polling carry.
+func (m message) envelope() *node {
+	members := []property{{"event", true, constant(m.Name)}, {"data", true, m.Payload}}
+	if m.id != never {
+		members = append([]property{{"id", m.id == always, id()}}, members...)
+	}
+	return object(members...)
 }
 
 // addServer adds the server of a transport, if the host is known.
@@ -262,10 +310,32 @@ func gapMessage() message {
 		object(property{"reason", true, reason}))
 }
 
+func (c *Contract) filterMessage() message {
+	return own("stream.filter", "The filter or the topics were changed. The id is the position from which this holds.",
+		object(property{"categories", true, c.categories()}, property{"topics", false, topics()}))
+}
+
+// endMessage describes stream.end. One that ends a stream before its opening has
+// no id.
+func endMessage(more ...property) message {
+	m := own("stream.end", "The stream ends.", object(append([]property{{"reason", true, text("Why the stream ends.")}}, more...)...))
+	m.id = perhaps
+	return m
+}
+
+func retryNode() *node {
+	return &node{Type: types{"integer"}, Description: "After how many milliseconds to reconnect."}
+}
+
+func (c *Contract) categories() *node { return &node{Type: types{"array"}, Items: c.category()} }
+
+func topics() *node { return &node{Type: types{"array"}, Items: text("A topic.")} }
+
 // query describes the query of the request that opens a stream.
 func (c *Contract) query() *node {
 	return object(
 		property{"categories", false, text("The categories to receive, joined by commas. Default: all that the session allows.")},
+		property{"topics", false, text("The topics to follow, joined by commas. Default: none.")},
 		property{"last_event_id", false, id()},
 	)
 }

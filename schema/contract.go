@@ -13,15 +13,17 @@ import (
 )
 
 // format is the version of the contract file. Raise it when a file gains a
-// keyword that older versions of this package would refuse.
-const format = 1
+// keyword that older versions of this package would refuse. Read also accepts the
+// formats before it. Format 2 has the keywords text, latest and retain_for.
+const format = 2
 
 // maxDepth bounds how deeply the values of a contract file may nest. Types with
 // a name are definitions, which do not nest, so real files stay far below it.
 const maxDepth = 100
 
 // A Contract is what clients can rely on. For each type of event it has the
-// category, whether the type is ephemeral, and the exact form of the payload.
+// category, how long events are kept and whether only the latest is, whether the
+// payload is written as text, and its exact form.
 //
 // [New] makes a Contract from a registry, and [Read] from a file. A Contract is
 // immutable and safe for concurrent use. The zero Contract has no events.
@@ -36,6 +38,9 @@ type Contract struct {
 type eventType struct {
 	Category    event.Category `json:"category"`
 	Ephemeral   bool           `json:"ephemeral,omitempty"`
+	Text        bool           `json:"text,omitempty"`
+	Latest      bool           `json:"latest,omitempty"`
+	RetainFor   string         `json:"retain_for,omitempty"` // as time.Duration.String has it
 	Description string         `json:"description,omitempty"`
 	Payload     *node          `json:"payload"`
 }
@@ -71,12 +76,18 @@ func New(r *event.Registry, o *Options) (*Contract, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema: payload of %s: %w", info.Type, err)
 		}
-		c.events.add(string(info.Type), &eventType{
+		e := &eventType{
 			Category:    info.Category,
 			Ephemeral:   info.Ephemeral,
+			Text:        info.Text,
+			Latest:      info.Latest,
 			Description: info.Description,
 			Payload:     payload,
-		})
+		}
+		if info.RetainFor > 0 {
+			e.RetainFor = info.RetainFor.String()
+		}
+		c.events.add(string(info.Type), e)
 	}
 	c.defs = b.defs
 	c.byName = c.defs.index()
@@ -115,8 +126,8 @@ func read(b []byte) (*Contract, error) {
 	switch {
 	case version.Format == nil:
 		return nil, errors.New(`it has no "crier_contract" with the version of its format`)
-	case string(version.Format) != fmt.Sprint(format):
-		return nil, fmt.Errorf("its format %.20q is not known, only %d is", version.Format, format)
+	case string(version.Format) != "1" && string(version.Format) != fmt.Sprint(format):
+		return nil, fmt.Errorf("its format %.20q is not known, only 1 to %d are", version.Format, format)
 	}
 	var f file
 	if err := unmarshal(b, &f); err != nil {

@@ -22,6 +22,10 @@ import (
 //
 //   - a type of event was removed, has another category, became ephemeral, or is
 //     no longer ephemeral;
+//   - a type became a [event.Text] kind or is no longer one, because Server-Sent
+//     Events then carry its payload in another form;
+//   - a type became a [event.Latest] kind or is no longer one, because clients then
+//     receive every event or the latest only;
 //   - a field was removed, has another type, became nullable, or is no longer
 //     nullable;
 //   - a new field is required, a field became optional, or an optional field
@@ -29,7 +33,8 @@ import (
 //   - an enumeration gained or lost a value.
 //
 // A new type of event and a new optional field are not breaking, because clients
-// ignore what they do not know. Descriptions, the order of fields and the names of
+// ignore what they do not know. Another duration of [event.RetainFor] is not
+// breaking, because a client that comes too late is told of a gap. Descriptions, the order of fields and the names of
 // Go types are not compared. If a payload uses a Go type in several places, a change
 // of that type is reported for the first place only.
 func Diff(before, after *Contract) []Change {
@@ -73,6 +78,9 @@ const (
 	TypeAdded           ChangeKind = "type_added" // not breaking
 	CategoryChanged     ChangeKind = "category_changed"
 	EphemeralChanged    ChangeKind = "ephemeral_changed"
+	TextChanged         ChangeKind = "text_changed"
+	LatestChanged       ChangeKind = "latest_changed"
+	RetainForChanged    ChangeKind = "retain_for_changed" // not breaking
 	FieldRemoved        ChangeKind = "field_removed"
 	RequiredFieldAdded  ChangeKind = "required_field_added"
 	OptionalFieldAdded  ChangeKind = "optional_field_added" // not breaking
@@ -96,7 +104,9 @@ type Change struct {
 }
 
 // Breaking reports whether the change is breaking; see [Diff].
-func (c Change) Breaking() bool { return c.Kind != TypeAdded && c.Kind != OptionalFieldAdded }
+func (c Change) Breaking() bool {
+	return c.Kind != TypeAdded && c.Kind != OptionalFieldAdded && c.Kind != RetainForChanged
+}
 
 // String describes the change in one line. It does not say whether it is breaking.
 func (c Change) String() string {
@@ -108,8 +118,12 @@ func (c Change) String() string {
 		return where + "new type"
 	case CategoryChanged:
 		return where + fmt.Sprintf("the category was %s and is %s", printable(c.Was), printable(c.Now))
-	case EphemeralChanged:
+	case EphemeralChanged, LatestChanged:
 		return where + fmt.Sprintf("was %s and is %s", c.Was, c.Now)
+	case TextChanged:
+		return where + fmt.Sprintf("over SSE, the payload was %s and is %s", c.Was, c.Now)
+	case RetainForChanged:
+		return where + fmt.Sprintf("was retained %s and is retained %s", printable(c.Was), printable(c.Now))
 	}
 	where += printable(c.Path) + " "
 	switch c.Kind {
@@ -154,7 +168,37 @@ func (d *differ) event(was, now *eventType) {
 	if was.Ephemeral != now.Ephemeral {
 		d.report(EphemeralChanged, "", lifetime(was.Ephemeral), lifetime(now.Ephemeral))
 	}
+	if was.Text != now.Text {
+		d.report(TextChanged, "", form(was.Text), form(now.Text))
+	}
+	if was.Latest != now.Latest {
+		d.report(LatestChanged, "", kept(was.Latest), kept(now.Latest))
+	}
+	if was.RetainFor != now.RetainFor {
+		d.report(RetainForChanged, "", retained(was.RetainFor), retained(now.RetainFor))
+	}
 	d.value("data", was.Payload, now.Payload)
+}
+
+func form(text bool) string {
+	if text {
+		return "text"
+	}
+	return "JSON"
+}
+
+func kept(latest bool) string {
+	if latest {
+		return "the latest event of each key"
+	}
+	return "every event"
+}
+
+func retained(d string) string {
+	if d == "" {
+		return "as long as the hub does"
+	}
+	return "for " + d
 }
 
 func lifetime(ephemeral bool) string {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/schema"
@@ -89,6 +90,7 @@ func TestDiffClassifies(t *testing.T) {
 			B int `json:",omitempty"`
 		}
 	)
+	latestA := event.Latest(func(a) string { return "" })
 	open, closed, hold := schema.Enum(sample.Open), schema.Enum(sample.Closed, sample.Open), schema.Enum(sample.Open, sample.OnHold)
 	rows := []struct {
 		name          string
@@ -103,6 +105,12 @@ func TestDiffClassifies(t *testing.T) {
 		{"the category", with[a](t), with[a](t, event.Category("d")), []string{"a.b: the category was c and is d"}},
 		{"ephemeral now", with[a](t), with[a](t, event.Ephemeral()), []string{"a.b: was retained and is ephemeral"}},
 		{"no longer ephemeral", with[a](t, event.Ephemeral()), with[a](t), []string{"a.b: was ephemeral and is retained"}},
+
+		{"text now", with[string](t), with[string](t, event.Text()), []string{"a.b: over SSE, the payload was JSON and is text"}},
+		{"no longer text", with[string](t, event.Text()), with[string](t), []string{"a.b: over SSE, the payload was text and is JSON"}},
+		{"the latest now", with[a](t), with[a](t, latestA), []string{"a.b: was every event and is the latest event of each key"}},
+		{"every event now", with[a](t, latestA), with[a](t), []string{"a.b: was the latest event of each key and is every event"}},
+		{"retained for a short time", with[a](t), with[a](t, event.RetainFor(time.Minute)), []string{"+a.b: was retained as long as the hub does and is retained for 1m0s"}},
 
 		{"a field is gone", with[two](t), with[a](t), []string{"a.b: data.B was removed"}},
 		{"an optional field is gone", with[bOptional](t), with[a](t), []string{"a.b: data.B was removed"}},
@@ -210,8 +218,8 @@ var refused = []struct{ file, want string }{
 	{`null`, `it has no "crier_contract"`},
 	{`{}`, `it has no "crier_contract"`},
 	{`{"asyncapi":"3.1.0"}`, `it has no "crier_contract"`},
-	{`{"crier_contract":2}`, `its format "2" is not known, only 1 is`},
-	{`{"crier_contract":"1"}`, `is not known, only 1 is`},
+	{`{"crier_contract":3}`, `its format "3" is not known, only 1 to 2 are`},
+	{`{"crier_contract":"1"}`, `is not known, only 1 to 2 are`},
 	{`{"crier_contract":1,"other":1}`, `"other" is not known here`},
 	{`{"crier_contract":1,"events":[]}`, "not an object"},
 	{`{"crier_contract":1,"events":{"a":null}}`, `events/"a": it is null`},
@@ -305,4 +313,15 @@ func FuzzRead(f *testing.F) {
 		}
 		c.Handler()
 	})
+}
+
+// A contract file of the last release is read.
+func TestReadAcceptsFormat1(t *testing.T) {
+	c, err := schema.Read([]byte(`{"crier_contract":1,"events":{"a.b":{"category":"c","payload":{"type":"string"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := schema.Diff(c, with[string](t)); len(changes) > 0 {
+		t.Errorf("got %v, want no change", changes)
+	}
 }

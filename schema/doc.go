@@ -47,6 +47,8 @@
 //     enumeration.
 //   - A named type is a definition. It may be recursive.
 //   - The tag doc:"..." of a field is its description.
+//   - The payload of an [event.Text] kind is a string in every output. In the AsyncAPI
+//     document its message over Server-Sent Events has the content type text/plain.
 //
 // These are errors: channels, functions and complex numbers; maps whose keys are
 // not strings, integers or text; and a method MarshalJSON or MarshalText with a

@@ -41,8 +41,8 @@ func TestHandlerServesEveryFileOfItsList(t *testing.T) {
 		t.Fatalf("the list: %s, %s", list.Status, list.Header)
 	}
 	links := regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(body(t, list), -1)
-	if len(links) != 3+16 {
-		t.Errorf("%d links, want 3 and one for each of 16 types", len(links))
+	if len(links) != 3+17 {
+		t.Errorf("%d links, want 3 and one for each of 17 types", len(links))
 	}
 	types := map[string]string{
 		"events.ts":     "text/plain; charset=utf-8",

@@ -24,6 +24,9 @@ type Options struct {
 	// SSE and WebSocket are the paths of the application's streams. "-" omits the
 	// transport. Defaults "/events" and "/ws".
 	SSE, WebSocket string
+	// Poll is the path of long-polling, for instance "/poll". Default: the document
+	// does not have the transport, because few applications serve it.
+	Poll string
 }
 
 // A TypeOption describes a Go type. It comes from [Enum] or [As]; the zero

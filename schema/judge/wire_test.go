@@ -3,6 +3,7 @@ package judge
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/schema"
+	"github.com/crier-go/crier/transport/poll"
 	"github.com/crier-go/crier/transport/sse"
 	"github.com/crier-go/crier/transport/ws"
 )
@@ -48,7 +51,7 @@ func newChat(t *testing.T) *chat {
 		messages: make(map[string]*jsonschema.Resolved),
 		headers:  make(map[string]*jsonschema.Resolved),
 	}
-	document, err := contract(t, &kinds, nil).AsyncAPI()
+	document, err := contract(t, &kinds, &schema.Options{Poll: "/poll"}).AsyncAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,5 +204,48 @@ func TestAsyncAPIDescribesWebSocket(t *testing.T) {
 		if !slices.Contains(got, want) {
 			t.Errorf("no %s was read, only %q", want, got)
 		}
+	}
+}
+
+// What is read by long-polling is what the document says.
+func TestAsyncAPIDescribesPoll(t *testing.T) {
+	c := newChat(t)
+	server := httptest.NewServer(poll.NewHandler(c.hub, c.authenticate, nil))
+	defer server.Close()
+	read := func(query string) (answer struct {
+		Events []struct{ Event string }
+		Cursor string
+	}) {
+		t.Helper()
+		r, err := http.Get(server.URL + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.check(t, "poll.answer", decode(t, b), nil)
+		if err := json.Unmarshal(b, &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	first := read("")
+	c.publish(t)
+	second := read("?last_event_id=" + first.Cursor)
+	gap := read("?last_event_id=" + uuid.Must(uuid.NewV7()).String()) // unknown here
+	var got []string
+	for _, e := range append(second.Events, gap.Events...) {
+		got = append(got, e.Event)
+	}
+	for _, want := range []string{"chat.said", "stream.gap"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %s was read, only %q", want, got)
+		}
+	}
+	if err := c.messages["poll.answer"].Validate(decode(t, []byte(`{"events":[{"event":"chat.none","data":1}],"cursor":""}`))); err == nil {
+		t.Error("an event of no type of the contract is valid")
 	}
 }

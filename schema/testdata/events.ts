@@ -35,6 +35,8 @@ export type Events = {
   "other.raw": unknown;
   /** A payload without fields. */
   "other.empty": { [key: string]: unknown };
+  /** A payload that SSE carries as text. */
+  "other.text": string;
   /** A payload without a name. */
   "other.map": { [key: string]: (Ticket | null)[] | null } | null;
 };
@@ -59,6 +61,7 @@ export type AnyEvent =
   | { type: "other.string"; id: string; data: Events["other.string"] }
   | { type: "other.raw"; id?: string | undefined; data: Events["other.raw"] }
   | { type: "other.empty"; id?: string | undefined; data: Events["other.empty"] }
+  | { type: "other.text"; id: string; data: Events["other.text"] }
   | { type: "other.map"; id: string; data: Events["other.map"] };
 
 /** What a stream can be filtered by. */

@@ -25,6 +25,7 @@ var Options = schema.Options{
 	Title:   "Sample",
 	Version: "2.0.0",
 	Host:    "app.example.com",
+	Poll:    "/poll",
 	Types: []schema.TypeOption{
 		schema.Enum(Open, Closed, OnHold),
 		schema.Enum(Low, High),
@@ -50,6 +51,7 @@ var (
 	_ = event.Define[string](&Registry, "other", "other.string", "A payload that is a string.")
 	_ = event.Define[json.RawMessage](&Registry, "other", "other.raw", "A payload that can be anything.", event.Ephemeral())
 	_ = event.Define[struct{}](&Registry, "other", "other.empty", "A payload without fields.", event.Ephemeral())
+	_ = event.Define[string](&Registry, "other", "other.text", "A payload that SSE carries as text.", event.Text())
 	_ = event.Define[map[string][]*Ticket](&Registry, "other", "other.map", "A payload without a name.")
 )
 
