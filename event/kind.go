@@ -110,7 +110,11 @@ func Text() KindOption {
 // function that always returns "" means that the kind states one value. Of the
 // events for one user (or topic) with the same type and key, only the newest is
 // kept and delivered: a client that is behind does not receive those that it
-// missed. The order among other events stays. Define panics if key is nil or
+// missed. The order among other events stays.
+//
+// An event that was published to several audiences can be superseded for one of
+// them only: a stream that follows both is given the newer one, and may or may not
+// be given the older one before it. Define panics if key is nil or
 // takes another type than the kind's payload.
 func Latest[T any](key func(T) string) KindOption {
 	return KindOption{func(i *Info) {

@@ -145,6 +145,18 @@ func Join(rs ...*Registry) (*Registry, error) {
 	return joined, nil
 }
 
+// MustJoin is [Join] for package variables. It panics where Join returns an error,
+// as Define does: both are mistakes in the program.
+//
+//	var kinds = event.MustJoin(&catalog.Registry, &orders)
+func MustJoin(rs ...*Registry) *Registry {
+	joined, err := Join(rs...)
+	if err != nil {
+		panic(err)
+	}
+	return joined
+}
+
 // quote returns a name from outside for use in an error message. The result is
 // bounded and has no control characters.
 func quote(name string) string {

@@ -630,3 +630,37 @@ func TestBackplaneStatusAsJSON(t *testing.T) {
 		}
 	}
 }
+
+func TestClusterExplain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory, _, hubs := processes(t, 2)
+		s := clusterStream(t, hubs[1], "")
+		e, err := clusterNote.New(uuid.UUID{1}, "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := hubs[0].Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		texts(s)
+		x, err := hubs[1].Explain(t.Context(), uuid.UUID{1}, e.ID())
+		if err != nil || len(x.Streams) != 1 || x.Streams[0].Verdict != hub.VerdictDelivered {
+			t.Errorf("%+v, %v", x, err)
+		}
+		never, err := clusterNote.New(uuid.UUID{1}, "2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := hubs[1].Explain(t.Context(), uuid.UUID{1}, never.ID()); err != hub.ErrUnknownEvent {
+			t.Error(err)
+		}
+		memory.SetAway(true)
+		time.Sleep(time.Second)
+		if _, err := hubs[1].Explain(t.Context(), uuid.UUID{1}, never.ID()); !errors.Is(err, hub.ErrUnavailable) {
+			t.Errorf("only the engine could know: %v", err)
+		}
+		if x, err := hubs[1].Explain(t.Context(), uuid.UUID{1}, e.ID()); err != nil || x.Event == nil {
+			t.Errorf("what is here can be explained: %+v, %v", x, err)
+		}
+	})
+}

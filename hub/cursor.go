@@ -78,10 +78,13 @@ func (c *cursorCodec) decode(id uuid.UUID) (p position, start, ours bool) {
 // told of the gap: if it is cut in between, it must be told again.
 func (c *cursorCodec) unknownCursor(s start) uuid.UUID {
 	if s.retained {
-		return (&cursorCodec{incarnation: [8]byte{6: 0x80}}).bits(0) // of no hub
+		return noHub.bits(0)
 	}
 	return c.bits(lastPosition)
 }
+
+// noHub is the codec of cursors that belong to no hub.
+var noHub = &cursorCodec{incarnation: [8]byte{6: 0x80}}
 
 // A start is where a subscription begins to read.
 type start struct {
@@ -96,6 +99,8 @@ type lastID struct {
 	id    uuid.UUID
 	kind  byte // 0: none, 7: an event, 8: a cursor, lastIDInvalid
 	fresh bool // the stream does not resume another: no id, or the cursor of a page
+	// foreign means that another hub made the cursor. See warnForeign.
+	foreign bool
 }
 
 const lastIDInvalid = 255
@@ -113,7 +118,9 @@ func (h *Hub) parseLastID(after string) lastID {
 	}
 	l := lastID{id: id, kind: byte(id.Version())}
 	if l.kind == 8 {
-		_, l.fresh, _ = h.cursors.Load().decode(id)
+		var ours bool
+		_, l.fresh, ours = h.cursors.Load().decode(id)
+		l.foreign = !ours && [8]byte(id[:8]) != noHub.incarnation
 	}
 	return l
 }

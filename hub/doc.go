@@ -60,7 +60,18 @@
 // # Several processes
 //
 // [Open] connects a hub to a [Backplane], which the hubs of all processes share.
-// The promises then hold across processes.
+// The promises then hold across processes. A hub without a backplane knows nothing
+// of the others. If it is given a cursor that another hub has made, more than five
+// minutes after it began, it logs a warning, at most once a minute: either several
+// processes run without a backplane, or a client has come back that was away since
+// before this process began.
+//
+// # Finding out what happened
+//
+// [Hub.Streams] describes the streams of a user, with those that have ended, and
+// [Hub.Explain] says what became of an event for each of them. An [Observer] is
+// told what happens, and [Hub.Stats] counts it. What is logged, with which keys, is
+// listed in docs/logs.md of this module.
 //
 // # For authors of transports
 //

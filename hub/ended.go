@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ended remembers the streams that have ended last, for [Hub.Streams]: a ring that
+// ended remembers the streams that have ended last, for [Hub.Streams] and [Hub.Explain]: a ring that
 // grows up to its bound.
 type ended struct {
 	most int
@@ -68,4 +68,13 @@ func (e *ended) of(user uuid.UUID) (found []endedStream, since time.Time) {
 		}
 	}
 	return found, e.since
+}
+
+// each calls f with every ended stream, in no order. It must return quickly.
+func (e *ended) each(f func(*endedStream)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.all {
+		f(&e.all[i])
+	}
 }

@@ -69,6 +69,30 @@ func Example() {
 	// Output: chat.message.posted {"text":"hello"}
 }
 
+// Most publishes are one call.
+func ExampleTell() {
+	h := hub.New(&registry, nil)
+	userIDs := event.NewUserIDs("chat.example.com") // users with ids like 42
+	s, err := h.Subscribe(hub.Request{
+		Session: hub.Session{User: userIDs.FromInt(42), Allowed: hub.Everything()},
+		Filter:  hub.Everything(),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+
+	ctx := context.Background()
+	fmt.Println(hub.Tell(ctx, h, posted, userIDs.FromInt(42), message{"hello"}))
+	fmt.Println(hub.Tell(ctx, h, posted, userIDs.FromInt(0), message{"to nobody"}))
+	printAll(s)
+	// Output:
+	// <nil>
+	// hub: the nil UUID is not a user; name a user, or use Broadcast for everyone
+	// chat.message.posted {"text":"hello"}
+}
+
 // A page is rendered from a state, and then follows the stream. What is
 // published in between is not lost.
 func ExampleHub_Cursor() {
@@ -133,4 +157,55 @@ func ExampleSubscription_Take_gap() {
 	// stream.gap {"reason":"evicted"}
 	// chat.message.posted {"text":"3"}
 	// chat.message.posted {"text":"4"}
+}
+
+// Why did Ada not get the event?
+func ExampleHub_Explain() {
+	h := hub.New(&registry, nil)
+	for _, f := range []hub.Filter{hub.Everything(), hub.Categories("typing")} {
+		s, err := h.Subscribe(hub.Request{
+			Session: hub.Session{User: ada, Allowed: hub.Everything()},
+			Filter:  f, Transport: "sse",
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer s.Close()
+	}
+	e := say(h, "hello")
+	late, err := h.Subscribe(asAda(""))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer late.Close()
+
+	why, err := h.Explain(context.Background(), ada, e.ID())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("published to", why.Audience)
+	for _, s := range why.Streams {
+		fmt.Printf("stream %d: %s\n", s.ID, s.Verdict)
+	}
+	_, err = h.Explain(context.Background(), ada, uuid.Nil)
+	fmt.Println(err)
+	// Output:
+	// published to [user:5f4b2c1e-3f4e-4f0a-9d59-0a1c6a3d7b10]
+	// stream 1: pending
+	// stream 2: filtered
+	// stream 3: not_connected
+	// hub: nothing is known of an event with this id: it was not published here, was ephemeral, or was superseded long ago
+}
+
+// What a new client that resumed from the beginning would be given.
+func ExampleHub_Retained() {
+	h := hub.New(&registry, nil)
+	say(h, "hello")
+	for _, r := range h.Retained(hub.User(ada)) {
+		fmt.Println(r.Event.Type(), string(r.Event.Data()))
+	}
+	// Output: chat.message.posted {"text":"hello"}
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -125,6 +126,14 @@ func newControlMessage(id uuid.UUID, t event.Type, data json.RawMessage) *Messag
 	m := &Message{control: &control{id: id, typ: t, data: data}}
 	m.item.Size = frameOverhead + len(t) + len(data)
 	return m
+}
+
+// gapReason returns why there is a gap, of a message of TypeGap.
+func (m *Message) gapReason() GapReason {
+	if bytes.Equal(m.control.data, gapData.unknown) {
+		return GapUnknown
+	}
+	return GapEvicted
 }
 
 var gapData = struct{ evicted, unknown json.RawMessage }{

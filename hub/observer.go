@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"runtime/debug"
 	"time"
@@ -19,7 +18,7 @@ import (
 //
 // Where Ended, Refused or Gap is nil, what an operator must know (slow or
 // abusive clients, streams refused as overloaded, evicted events) is logged to
-// Options.Logger, each kind at most once a minute.
+// Options.Logger, each kind at most once a minute. docs/logs.md lists the lines.
 type Observer struct {
 	// Subscribed reports a stream that has opened.
 	Subscribed func(Stream)
@@ -167,10 +166,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 		if m.Type() != TypeGap {
 			continue
 		}
-		reason := GapEvicted
-		if bytes.Equal(m.control.data, gapData.unknown) {
-			reason = GapUnknown
-		}
+		reason := m.gapReason()
 		h.counters.gap(reason)
 		for _, o := range h.observing() {
 			if f := o.Gap; f != nil {
@@ -178,7 +174,7 @@ func (h *Hub) observeGaps(s *Subscription, batch []*Message) {
 			}
 		}
 		if h.options.Observer.Gap == nil && reason == GapEvicted {
-			h.warn("clients were told of a gap: events were evicted before they had read them")
+			h.warn("clients were told of a gap: events were evicted before they had read them", s.info)
 		}
 	}
 }
@@ -188,6 +184,7 @@ func (h *Hub) observeEnd(s *Subscription) {
 	info := s.info()
 	h.counters.end(info)
 	h.remember(s, info)
+	h.logEnd(s, info)
 	h.mu.Lock()
 	h.open--
 	h.ending++
@@ -199,7 +196,7 @@ func (h *Hub) observeEnd(s *Subscription) {
 		}
 	}
 	if h.options.Observer.Ended == nil && (info.Reason == ReasonSlow || info.Reason == ReasonAbusive) {
-		h.warn("streams ended as " + string(info.Reason))
+		h.warn("streams ended as "+string(info.Reason), func() Stream { return info })
 	}
 	h.mu.Lock()
 	h.ending--
@@ -226,12 +223,13 @@ func (h *Hub) observeBackplane() {
 // observeRefusal counts and reports a stream that was not opened.
 func (h *Hub) observeRefusal(r Request, reason Reason) {
 	h.counters.refuse(reason)
+	h.logRefusal(r, reason)
 	for _, o := range h.observing() {
 		if f := o.Refused; f != nil {
 			h.guard("Refused", func() { f(Refusal{r.Session, r.Transport, r.RemoteAddr, r.UserAgent, reason}) })
 		}
 	}
 	if h.options.Observer.Refused == nil && reason == ReasonOverloaded {
-		h.warn("streams were refused as overloaded")
+		h.warn("streams were refused as overloaded", func() Stream { return refused(r, reason) })
 	}
 }

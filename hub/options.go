@@ -27,8 +27,9 @@ type Options struct {
 	// eighth of it is set apart for ephemeral events and another for
 	// short-lived ones, so that they never evict others. Default 64 MiB.
 	Bytes int64
-	// UserBytes is the same bound for each user, and for each topic. Default 4 MiB, or an eighth of
-	// Bytes if that is less. (Broadcasts may fill half of Bytes.)
+	// UserBytes is the same bound for each user, and for each topic. Default
+	// 4 MiB, or an eighth of Bytes if that is less. (Broadcasts may fill half of
+	// Bytes.)
 	UserBytes int64
 	// MaxEvent is the largest event, in bytes of its encoded form. Publish
 	// refuses a larger one with an [EventTooLargeError]. What such an event
@@ -58,7 +59,7 @@ type Options struct {
 	// Streams bounds the streams of the whole hub. Default: no bound.
 	Streams int
 	// EndedStreams is how many streams that have ended the hub remembers, for
-	// [Hub.Streams]. Each takes about 350 bytes, and what its
+	// [Hub.Streams] and [Hub.Explain]. Each takes about 350 bytes, and what its
 	// topics take. Default 10,000. A negative number turns the memory off.
 	EndedStreams int
 	// Restore is a state that [Hub.Save] has written. New reads it to its end,
@@ -75,7 +76,9 @@ type Options struct {
 	// Observer is told what happens in the hub. Default: nobody.
 	Observer *Observer
 	// Logger receives what the Observer has no function for and an operator
-	// must know: errors and, at most once a minute each, warnings. Default
+	// must know: errors and, at most once a minute each, warnings. If debug
+	// lines are enabled, it also receives one for each stream that has ended or
+	// was refused. docs/logs.md lists all lines and their keys. Default
 	// slog.Default().
 	Logger *slog.Logger
 }

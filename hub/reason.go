@@ -41,9 +41,9 @@ var ErrClosed = errors.New("hub: closed")
 // and Subscribe for the nil UUID.
 var ErrNoUser = errors.New("hub: the nil UUID is not a user; name a user, or use Broadcast for everyone")
 
-// ErrUnknownEvent is returned by Explain for an id that is not that of an event of
-// this hub: none that it retains, and none that it may have evicted.
-var ErrUnknownEvent = errors.New("hub: this hub has published no event with this id, or it was ephemeral")
+// ErrUnknownEvent is returned by Explain for an id of which nothing is known: the
+// hub retains no event with it, and has evicted nothing that it could be.
+var ErrUnknownEvent = errors.New("hub: nothing is known of an event with this id: it was not published here, was ephemeral, or was superseded long ago")
 
 // ErrEmptyFilter is returned by Subscribe for a zero Session.Allowed or
 // Request.Filter: most likely one was forgotten.

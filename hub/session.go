@@ -13,7 +13,9 @@ type Session struct {
 	// User is the user whose events the stream receives. Required.
 	User uuid.UUID
 	// ID names the login that the stream belongs to, for RevokeSession. Empty
-	// means that only RevokeUser can end it.
+	// means that only RevokeUser can end it. It is a name and must not be a
+	// secret: it appears in log lines, in Hub.Streams and to observers. If all
+	// that a login has is the token in its cookie, use a hash of that.
 	ID string
 	// Expires is when the stream ends with reason [ReasonExpired]. Zero means
 	// never. [Subscription.Renew] changes it for an open stream.

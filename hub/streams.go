@@ -37,10 +37,8 @@ type StreamStatus struct {
 // then those that have ended, the latest first. The hub remembers the last
 // Options.EndedStreams of all users. It holds no lock of the hub for long.
 func (h *Hub) Streams(user uuid.UUID) []StreamStatus {
-	open := h.streamsOf(user)
-	slices.SortFunc(open, func(a, b *Subscription) int { return cmp.Compare(a.id, b.id) })
 	var all []StreamStatus
-	for _, s := range open {
+	for _, s := range h.openStreams(user) {
 		if one := s.status(); one.Ended.IsZero() {
 			all = append(all, one)
 		}
@@ -50,6 +48,13 @@ func (h *Hub) Streams(user uuid.UUID) []StreamStatus {
 		all = append(all, h.endedStatus(&past[i]))
 	}
 	return all
+}
+
+// openStreams returns the open subscriptions of a user, the oldest first.
+func (h *Hub) openStreams(user uuid.UUID) []*Subscription {
+	open := h.streamsOf(user)
+	slices.SortFunc(open, func(a, b *Subscription) int { return cmp.Compare(a.id, b.id) })
+	return open
 }
 
 // AllStreams returns the open streams with an ID above after, in order of ID. To
@@ -104,6 +109,13 @@ func (s *Subscription) cursorAt(b eventlog.Backlog, head position) uuid.UUID {
 	return codec.encode(p)
 }
 
+// lastCursor returns the cursor of a subscription that has ended.
+func (s *Subscription) lastCursor() uuid.UUID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursorAt(eventlog.Backlog{Gap: true}, 0)
+}
+
 // remember adds a stream that has ended to those that are remembered.
 func (h *Hub) remember(s *Subscription, info Stream) {
 	if h.options.EndedStreams < 0 {
@@ -118,9 +130,9 @@ func (h *Hub) remember(s *Subscription, info Stream) {
 		allowed: s.allowed, position: s.reader.Position(), until: min(s.until, h.store.Head()),
 		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail,
 		filter: s.reader.Filter(), sessionTopics: s.session.Topics,
-		cursor: s.cursorAt(eventlog.Backlog{Gap: true}, 0),
 	}
 	s.mu.Unlock()
+	one.cursor = s.lastCursor()
 	if len(info.Topics) > 0 {
 		one.topics = info.Topics
 	}

@@ -89,7 +89,8 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 			return nil, ReasonUnavailable
 		}
 	}
-	if err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {
+	after := h.parseLastID(r.After)
+	if err := h.admit(ctx, s, after, r.FromOldest, topics); err != nil {
 		return nil, err
 	}
 	// From here on a revocation finds s; one that came before is on record.
@@ -107,6 +108,9 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		s.mu.Lock()
 		s.scheduleExpiry()
 		s.mu.Unlock()
+	}
+	if after.foreign {
+		h.warnForeign(s)
 	}
 	return s, nil
 }

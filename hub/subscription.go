@@ -127,17 +127,21 @@ func (s *Subscription) takeBatch(buf []*Message) (batch []*Message, gaps int, er
 
 // count counts what a batch has of events and of gaps. The batch was read from
 // position before. The caller holds s.mu.
+//
+// A gap behind an event of the batch is one of TellGap: it covers nothing that any
+// log holds.
 func (s *Subscription) count(batch []*Message, before position) (gaps int) {
 	for _, m := range batch {
 		switch m.Type() {
 		case TypeGap:
 			gaps++
-			if p, _, ours := s.hub.cursors.Load().decode(m.ID()); ours && p > before {
-				s.noteGap(before, p)
+			if p, _, ours := s.hub.cursors.Load().decode(m.ID()); ours && m.gapReason() == GapEvicted {
+				s.noteGap(min(before, p), p)
 			}
 		case TypeFilter:
 		default:
 			s.delivered++
+			before = lastPosition
 		}
 	}
 	s.gaps += uint64(gaps)
@@ -184,7 +188,8 @@ func (s *Subscription) Session() Session {
 // allows. The filter applies to everything that has not been taken yet. The next
 // Take begins with a message of [TypeFilter] that names the categories now in
 // force; if the filter is set several times between two Takes, there is one
-// message, for the last. An unknown category is an [UnknownCategoryError], and nothing changes.
+// message, for the last. An unknown category is an [UnknownCategoryError], and
+// nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
 	set, err := s.hub.compile(f)
 	if err != nil {

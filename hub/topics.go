@@ -138,8 +138,8 @@ func (h *Hub) join(user uuid.UUID, topic string) (joined int) {
 
 // Leave takes a topic from all open streams of a user, and returns how many
 // followed it. Nothing of the topic that is published after Leave has returned
-// reaches them, and a client that asks these streams for it again is refused. Each
-// stream is told by a message of [TypeFilter].
+// reaches them, and a client that asks these streams for it again is refused, until
+// [Hub.Join] gives the topic back. Each stream is told by a message of [TypeFilter].
 //
 // Streams that are opened later follow what their sessions allow, so take the
 // topic from the user's sessions first. A request that was authenticated before

@@ -36,8 +36,9 @@ type era struct {
 	topics []string
 }
 
-// A missed is a gap: everything behind after up to upTo may be missing.
-type missed struct{ after, upTo position }
+// A missed is a gap: everything behind after up to upTo is missing, and of what
+// follows up to maybe, some of it: one of several logs had lost more than another.
+type missed struct{ after, upTo, maybe position }
 
 const (
 	maxEras = 16
@@ -55,15 +56,26 @@ func (s *Subscription) noteEra() {
 	t.past = append(t.past, era{s.reader.Position(), s.reader.Filter(), s.topics()})
 }
 
-// noteGap notes that the subscription passed over what may be missing. The caller
+// noteGap notes that the subscription passed over what is missing. The caller
 // holds s.mu.
 func (s *Subscription) noteGap(after, upTo position) {
+<<<<<<< HEAD
 	t := s.trail.changed()
 	if n := len(t.gaps); n == maxGaps { // two of them become one
 		t.gaps[1].after = t.gaps[0].after
+=======
+	maybe := upTo
+	for _, key := range s.reader.Followed() {
+		maybe = max(maybe, s.hub.store.Lost(key))
+	}
+	t := &s.trail
+	if len(t.gaps) == maxGaps { // two of them become one, with something in between
+		first, second := t.gaps[0], &t.gaps[1]
+		second.after, second.upTo, second.maybe = first.after, first.upTo, max(first.maybe, second.maybe)
+>>>>>>> explain
 		t.gaps = slices.Delete(t.gaps, 0, 1)
 	}
-	t.gaps = append(t.gaps, missed{after, upTo})
+	t.gaps = append(t.gaps, missed{after, upTo, maybe})
 }
 
 // at returns what was in force at a position, of which present is the last. It
@@ -83,7 +95,36 @@ func (t *trail) at(p position, present era) (era, bool) {
 	return present, true
 }
 
+<<<<<<< HEAD
 // missing reports whether a gap covers a position.
 func (t *trail) missing(p position) bool {
 	return t.changes != nil && slices.ContainsFunc(t.changes.gaps, func(g missed) bool { return g.after < p && p <= g.upTo })
+=======
+// gap reports whether a gap covers all positions of an estimate, and whether any
+// may cover some of them.
+func (t *trail) gap(e estimate) (covered, touched bool) {
+	for _, g := range t.gaps {
+		covered = covered || g.after <= e.after && e.upTo <= g.upTo
+		touched = touched || g.after < e.upTo && e.after < g.maybe
+	}
+	return covered, touched
+}
+
+// filters returns what all the filters that were in force at the positions of an
+// estimate have in common, and what any of them includes. It reports false if some
+// were forgotten.
+func (t *trail) filters(e estimate, present categorySet) (in struct{ all, any categorySet }, ok bool) {
+	in.all = ^categorySet(0)
+	note := func(filter categorySet) { in.all, in.any = in.all&filter, in.any|filter }
+	for _, one := range t.past {
+		if one.until > e.after {
+			note(one.filter)
+		}
+		if one.until >= e.upTo {
+			return in, e.after >= t.forgotten
+		}
+	}
+	note(present)
+	return in, e.after >= t.forgotten
+>>>>>>> explain
 }

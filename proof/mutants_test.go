@@ -458,6 +458,24 @@ var mutants = []mutant{
 		pkg: "./hub", run: "TestWakeOnlySleepersThatWantIt", notices: "was lost",
 	},
 	{
+		name: "Explain judges by the present filter",
+		file: "hub/trail.go",
+		old:  "if p <= e.until {", new: "if false {",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
+	},
+	{
+		name: "a gap that another log hides is not remembered",
+		file: "hub/subscription.go",
+		old:  "s.noteGap(min(before, p), p)", new: "if p > before {\n\t\t\t\t\ts.noteGap(before, p)\n\t\t\t\t}",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
+	},
+	{
+		name: "Explain takes what a stream's start missed for seen",
+		file: "hub/verdict.go",
+		old:  "case e.after < x.trail.from || x.until < e.upTo:", new: "case x.until < e.upTo:",
+		pkg: "./hub", run: "TestExplain", notices: "and it took the event",
+	},
+	{
 		name: "of two kinds that age, the timer is set for the first",
 		file: "hub/internal/eventlog/retention.go",
 		old:  "if next == 0 || at < next {", new: "if next == 0 {",

@@ -77,7 +77,7 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
 	case errors.As(err, &reason):
 		s.refused = reason
 	default:
-		a.options.Logger.Error("crier: the Authenticator failed", "error", err)
+		a.options.Logger.Error("crier: the Authenticator failed", "transport", a.name, "error", err)
 		s.refused = hub.ReasonUnavailable
 	}
 	return s

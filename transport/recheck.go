@@ -46,7 +46,7 @@ func (c *recheck) start(s *Stream) {
 			s.End(hub.ReasonRevoked)
 			return
 		case err != nil:
-			s.options.Logger.Error("crier: the Authenticator failed during a recheck; the stream stays open", "error", err)
+			s.options.Logger.Error("crier: the Authenticator failed during a recheck; the stream stays open", s.sub.LogAttr(), "error", err)
 		default:
 			s.sub.Renew(session.Expires)
 		}

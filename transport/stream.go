@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -154,12 +155,20 @@ func (s *Stream) contain(goesOn *bool) {
 	if r == nil {
 		return
 	}
-	s.options.Logger.Error("crier: panic in a stream, which has ended", "panic", r, "stack", string(debug.Stack()))
+	s.options.Logger.Error("crier: panic in a stream, which has ended", s.logAttr(), "panic", r, "stack", string(debug.Stack()))
 	if goesOn != nil {
 		*goesOn = false
 		s.sub.End(hub.ReasonGone)
 		s.conn.Abort()
 	}
+}
+
+// logAttr names the stream in log lines.
+func (s *Stream) logAttr() slog.Attr {
+	if s.sub == nil {
+		return slog.String("reason", string(s.refused))
+	}
+	return s.sub.LogAttr()
 }
 
 // open begins the stream, and reports whether it goes on.

@@ -190,8 +190,8 @@ func TestPublishSpan(t *testing.T) {
 		"messaging.system": "crier", "messaging.operation.name": "publish", "messaging.operation.type": "send",
 		"messaging.destination.name": "chat.message.posted", "messaging.message.id": e.ID().String(), "crier.audiences": "1",
 	} {
-		if v, _ := set.Value(key); v.Emit() != want {
-			t.Errorf("%s is %q, want %q", key, v.Emit(), want)
+		if v, _ := set.Value(key); v.String() != want {
+			t.Errorf("%s is %q, want %q", key, v.String(), want)
 		}
 	}
 	set = attribute.NewSet(bad.Attributes()...)

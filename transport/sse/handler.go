@@ -107,7 +107,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !canFlush(w) {
 		h.acceptor.Options().Logger.Error("crier: this ResponseWriter cannot flush; middleware that wraps it needs an Unwrap method",
-			"writer", fmt.Sprintf("%T", innermost(w)))
+			"transport", "sse", "writer", fmt.Sprintf("%T", innermost(w)))
 		transport.WriteError(w, http.StatusInternalServerError, "this server cannot stream: a ResponseWriter in the way cannot flush")
 		return
 	}

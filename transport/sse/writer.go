@@ -46,6 +46,6 @@ func isOpaque(w http.ResponseWriter) bool {
 func (h *handler) warnOnce(w http.ResponseWriter, what string) {
 	name := fmt.Sprintf("%T", innermost(w))
 	if _, warned := h.warned.LoadOrStore(what+name, true); !warned {
-		h.acceptor.Options().Logger.Warn("crier: "+what, "writer", name)
+		h.acceptor.Options().Logger.Warn("crier: "+what, "transport", "sse", "writer", name)
 	}
 }

@@ -144,7 +144,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := h.upgrade(w, r)
 	if err != nil {
 		// gorilla has answered, or closed what it had taken over.
-		h.acceptor.Options().Logger.Error("crier: cannot upgrade to WebSocket", "error", err)
+		h.acceptor.Options().Logger.Error("crier: cannot upgrade to WebSocket", stream.Subscription().LogAttr(), "error", err)
 		stream.Close()
 		return
 	}

@@ -65,7 +65,7 @@ func (c *conn) renew(token string) error {
 	case errors.Is(err, transport.ErrForbidden):
 		return errors.New("the session of this token may not have this stream")
 	case err != nil:
-		c.handler.acceptor.Options().Logger.Error("crier: OnToken failed", "error", err)
+		c.handler.acceptor.Options().Logger.Error("crier: OnToken failed", sub.LogAttr(), "error", err)
 		return errors.New("the token cannot be checked now: try again later")
 	}
 	sub.Renew(session.Expires)

@@ -68,7 +68,7 @@ func (c *conn) messages() bool {
 // this connection ends.
 func (c *conn) recover() {
 	if r := recover(); r != nil {
-		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage or OnToken", "panic", r, "stack", string(debug.Stack()))
+		c.handler.acceptor.Options().Logger.Error("crier: panic in OnMessage or OnToken", c.stream.Subscription().LogAttr(), "panic", r, "stack", string(debug.Stack()))
 		c.write(appendClose(nil, websocket.CloseInternalServerErr, "internal error"), true)
 		c.stream.End(hub.ReasonGone)
 		c.discardUntilClose()
