@@ -128,7 +128,7 @@ func (h *Hub) remember(s *Subscription, info Stream) {
 		transport: intern.Make(s.transport), agent: s.userAgent,
 		started: info.Started, ended: time.Now(),
 		allowed: s.allowed, position: s.reader.Position(), until: min(s.until, h.store.Head()),
-		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail,
+		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail.clone(),
 		filter: s.reader.Filter(), sessionTopics: s.session.Topics,
 	}
 	s.mu.Unlock()

@@ -21,12 +21,32 @@ type changes struct {
 	forgotten position
 }
 
-// changed returns where to note a change.
+// noChanges are those of a stream to which nothing has happened.
+var noChanges changes
+
+// changed returns what has changed, to be read.
 func (t *trail) changed() *changes {
+	if t.changes == nil {
+		return &noChanges
+	}
+	return t.changes
+}
+
+// change returns where to note a change.
+func (t *trail) change() *changes {
 	if t.changes == nil {
 		t.changes = new(changes)
 	}
 	return t.changes
+}
+
+// clone returns a copy that stays as it is.
+func (t *trail) clone() trail {
+	c := *t
+	if t.changes != nil {
+		c.changes = &changes{slices.Clone(t.changes.past), slices.Clone(t.changes.gaps), t.changes.forgotten}
+	}
+	return c
 }
 
 // An era is what a stream wanted up to a position.
@@ -48,7 +68,7 @@ const (
 // noteEra notes what was in force up to the subscription's position. Call it
 // before the filter or the topics change. The caller holds s.mu.
 func (s *Subscription) noteEra() {
-	t := s.trail.changed()
+	t := s.trail.change()
 	if len(t.past) == maxEras {
 		t.forgotten = t.past[0].until
 		t.past = slices.Delete(t.past, 0, 1)
@@ -59,20 +79,14 @@ func (s *Subscription) noteEra() {
 // noteGap notes that the subscription passed over what is missing. The caller
 // holds s.mu.
 func (s *Subscription) noteGap(after, upTo position) {
-<<<<<<< HEAD
-	t := s.trail.changed()
-	if n := len(t.gaps); n == maxGaps { // two of them become one
-		t.gaps[1].after = t.gaps[0].after
-=======
 	maybe := upTo
 	for _, key := range s.reader.Followed() {
 		maybe = max(maybe, s.hub.store.Lost(key))
 	}
-	t := &s.trail
+	t := s.trail.change()
 	if len(t.gaps) == maxGaps { // two of them become one, with something in between
 		first, second := t.gaps[0], &t.gaps[1]
 		second.after, second.upTo, second.maybe = first.after, first.upTo, max(first.maybe, second.maybe)
->>>>>>> explain
 		t.gaps = slices.Delete(t.gaps, 0, 1)
 	}
 	t.gaps = append(t.gaps, missed{after, upTo, maybe})
@@ -81,13 +95,11 @@ func (s *Subscription) noteGap(after, upTo position) {
 // at returns what was in force at a position, of which present is the last. It
 // reports false if that was forgotten.
 func (t *trail) at(p position, present era) (era, bool) {
-	if t.changes == nil {
-		return present, true
-	}
-	if p <= t.changes.forgotten {
+	c := t.changed()
+	if p <= c.forgotten {
 		return era{}, false
 	}
-	for _, e := range t.changes.past {
+	for _, e := range c.past {
 		if p <= e.until {
 			return e, true
 		}
@@ -95,15 +107,10 @@ func (t *trail) at(p position, present era) (era, bool) {
 	return present, true
 }
 
-<<<<<<< HEAD
-// missing reports whether a gap covers a position.
-func (t *trail) missing(p position) bool {
-	return t.changes != nil && slices.ContainsFunc(t.changes.gaps, func(g missed) bool { return g.after < p && p <= g.upTo })
-=======
 // gap reports whether a gap covers all positions of an estimate, and whether any
 // may cover some of them.
 func (t *trail) gap(e estimate) (covered, touched bool) {
-	for _, g := range t.gaps {
+	for _, g := range t.changed().gaps {
 		covered = covered || g.after <= e.after && e.upTo <= g.upTo
 		touched = touched || g.after < e.upTo && e.after < g.maybe
 	}
@@ -114,17 +121,20 @@ func (t *trail) gap(e estimate) (covered, touched bool) {
 // estimate have in common, and what any of them includes. It reports false if some
 // were forgotten.
 func (t *trail) filters(e estimate, present categorySet) (in struct{ all, any categorySet }, ok bool) {
+	c := t.changed()
+	if e.after < c.forgotten {
+		return in, false
+	}
 	in.all = ^categorySet(0)
 	note := func(filter categorySet) { in.all, in.any = in.all&filter, in.any|filter }
-	for _, one := range t.past {
+	for _, one := range c.past {
 		if one.until > e.after {
 			note(one.filter)
 		}
 		if one.until >= e.upTo {
-			return in, e.after >= t.forgotten
+			return in, true
 		}
 	}
 	note(present)
-	return in, e.after >= t.forgotten
->>>>>>> explain
+	return in, true
 }

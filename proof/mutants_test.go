@@ -291,8 +291,8 @@ var mutants = []mutant{
 	{
 		name: "a revocation is checked before the stream can be found",
 		file: "hub/subscribe.go",
-		old:  "\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
-		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, h.parseLastID(r.After), r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
+		old:  "\tif err := h.admit(ctx, s, after, r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n",
+		new:  "\tearly := h.revocations.check(r.Session, r.Authenticated, now)\n\tif err := h.admit(ctx, s, after, r.FromOldest, topics); err != nil {\n\t\treturn nil, err\n\t}\n\tif early == \"\" {\n\t\treturn s, nil\n\t}\n",
 		pkg:  "./hub", run: "TestRevokeWhileSubscribing", notices: "goes on after the revocation",
 	},
 	{
