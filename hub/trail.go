@@ -29,6 +29,14 @@ func (t *trail) changed() *changes {
 	return t.changes
 }
 
+// clone returns a copy that does not change.
+func (t trail) clone() trail {
+	if c := t.changes; c != nil {
+		t.changes = &changes{slices.Clone(c.past), slices.Clone(c.gaps), c.forgotten}
+	}
+	return t
+}
+
 // An era is what a stream wanted up to a position.
 type era struct {
 	until  position
@@ -59,20 +67,14 @@ func (s *Subscription) noteEra() {
 // noteGap notes that the subscription passed over what is missing. The caller
 // holds s.mu.
 func (s *Subscription) noteGap(after, upTo position) {
-<<<<<<< HEAD
-	t := s.trail.changed()
-	if n := len(t.gaps); n == maxGaps { // two of them become one
-		t.gaps[1].after = t.gaps[0].after
-=======
 	maybe := upTo
 	for _, key := range s.reader.Followed() {
 		maybe = max(maybe, s.hub.store.Lost(key))
 	}
-	t := &s.trail
+	t := s.trail.changed()
 	if len(t.gaps) == maxGaps { // two of them become one, with something in between
 		first, second := t.gaps[0], &t.gaps[1]
 		second.after, second.upTo, second.maybe = first.after, first.upTo, max(first.maybe, second.maybe)
->>>>>>> explain
 		t.gaps = slices.Delete(t.gaps, 0, 1)
 	}
 	t.gaps = append(t.gaps, missed{after, upTo, maybe})
@@ -95,15 +97,13 @@ func (t *trail) at(p position, present era) (era, bool) {
 	return present, true
 }
 
-<<<<<<< HEAD
-// missing reports whether a gap covers a position.
-func (t *trail) missing(p position) bool {
-	return t.changes != nil && slices.ContainsFunc(t.changes.gaps, func(g missed) bool { return g.after < p && p <= g.upTo })
-=======
 // gap reports whether a gap covers all positions of an estimate, and whether any
 // may cover some of them.
 func (t *trail) gap(e estimate) (covered, touched bool) {
-	for _, g := range t.gaps {
+	if t.changes == nil {
+		return false, false
+	}
+	for _, g := range t.changes.gaps {
 		covered = covered || g.after <= e.after && e.upTo <= g.upTo
 		touched = touched || g.after < e.upTo && e.after < g.maybe
 	}
@@ -116,15 +116,19 @@ func (t *trail) gap(e estimate) (covered, touched bool) {
 func (t *trail) filters(e estimate, present categorySet) (in struct{ all, any categorySet }, ok bool) {
 	in.all = ^categorySet(0)
 	note := func(filter categorySet) { in.all, in.any = in.all&filter, in.any|filter }
-	for _, one := range t.past {
+	if t.changes == nil {
+		note(present)
+		return in, true
+	}
+	known := e.after >= t.changes.forgotten
+	for _, one := range t.changes.past {
 		if one.until > e.after {
 			note(one.filter)
 		}
 		if one.until >= e.upTo {
-			return in, e.after >= t.forgotten
+			return in, known
 		}
 	}
 	note(present)
-	return in, e.after >= t.forgotten
->>>>>>> explain
+	return in, known
 }

@@ -46,8 +46,7 @@ func (s *Subscription) explained() explained {
 	defer s.mu.Unlock()
 	one.present = era{filter: s.reader.Filter(), topics: s.topics()}
 	one.position, one.until = s.reader.Position(), s.until
-	one.trail = s.trail
-	one.trail.past, one.trail.gaps = slices.Clone(s.trail.past), slices.Clone(s.trail.gaps)
+	one.trail = s.trail.clone()
 	return one
 }
 
@@ -55,8 +54,10 @@ func (s *Subscription) explained() explained {
 // follow. Some may be there twice.
 func (x *explained) everFollowed() []string {
 	all := slices.Concat(x.session, x.present.topics)
-	for _, e := range x.trail.past {
-		all = append(all, e.topics...)
+	if x.trail.changes != nil {
+		for _, e := range x.trail.changes.past {
+			all = append(all, e.topics...)
+		}
 	}
 	return all
 }
