@@ -40,7 +40,6 @@ func (t *trail) change() *changes {
 	return t.changes
 }
 
-<<<<<<< HEAD
 // clone returns a copy that stays as it is.
 func (t *trail) clone() trail {
 	c := *t
@@ -48,14 +47,6 @@ func (t *trail) clone() trail {
 		c.changes = &changes{slices.Clone(t.changes.past), slices.Clone(t.changes.gaps), t.changes.forgotten}
 	}
 	return c
-=======
-// clone returns a copy that does not change.
-func (t trail) clone() trail {
-	if c := t.changes; c != nil {
-		t.changes = &changes{slices.Clone(c.past), slices.Clone(c.gaps), c.forgotten}
-	}
-	return t
->>>>>>> main
 }
 
 // An era is what a stream wanted up to a position.
@@ -92,11 +83,7 @@ func (s *Subscription) noteGap(after, upTo position) {
 	for _, key := range s.reader.Followed() {
 		maybe = max(maybe, s.hub.store.Lost(key))
 	}
-<<<<<<< HEAD
 	t := s.trail.change()
-=======
-	t := s.trail.changed()
->>>>>>> main
 	if len(t.gaps) == maxGaps { // two of them become one, with something in between
 		first, second := t.gaps[0], &t.gaps[1]
 		second.after, second.upTo, second.maybe = first.after, first.upTo, max(first.maybe, second.maybe)
@@ -123,14 +110,7 @@ func (t *trail) at(p position, present era) (era, bool) {
 // gap reports whether a gap covers all positions of an estimate, and whether any
 // may cover some of them.
 func (t *trail) gap(e estimate) (covered, touched bool) {
-<<<<<<< HEAD
 	for _, g := range t.changed().gaps {
-=======
-	if t.changes == nil {
-		return false, false
-	}
-	for _, g := range t.changes.gaps {
->>>>>>> main
 		covered = covered || g.after <= e.after && e.upTo <= g.upTo
 		touched = touched || g.after < e.upTo && e.after < g.maybe
 	}
@@ -147,31 +127,14 @@ func (t *trail) filters(e estimate, present categorySet) (in struct{ all, any ca
 	}
 	in.all = ^categorySet(0)
 	note := func(filter categorySet) { in.all, in.any = in.all&filter, in.any|filter }
-<<<<<<< HEAD
 	for _, one := range c.past {
-=======
-	if t.changes == nil {
-		note(present)
-		return in, true
-	}
-	known := e.after >= t.changes.forgotten
-	for _, one := range t.changes.past {
->>>>>>> main
 		if one.until > e.after {
 			note(one.filter)
 		}
 		if one.until >= e.upTo {
-<<<<<<< HEAD
 			return in, true
 		}
 	}
 	note(present)
 	return in, true
-=======
-			return in, known
-		}
-	}
-	note(present)
-	return in, known
->>>>>>> main
 }
