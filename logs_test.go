@@ -13,7 +13,7 @@ import (
 var logged = regexp.MustCompile(`(?:Logger\.(?:Error|Warn|Info|Debug)\("crier: |h\.(?:warn|log)\((?:slog\.\w+, )?"|warnOnce\(w, ")([^":]+)`)
 
 // listed finds the messages that docs/logs.md lists.
-var listed = regexp.MustCompile("(?m)^\\| (?:error|warn|info|debug) \\| (.*?) \\|")
+var listed = regexp.MustCompile(`(?m)^\| (?:error|warn|info|debug) \| (.*?) \|`)
 
 func TestLogLinesAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("docs/logs.md")

@@ -104,9 +104,9 @@ func TestForeignCursors(t *testing.T) {
 		other, h := New(&kinds, nil), New(&kinds, &Options{Logger: book.logger(slog.LevelWarn)})
 		foreign := []string{other.Cursor(), subscribed(t, other, alice, "").Cursor()}
 		subscribed(t, h, alice, foreign[0])
-		time.Sleep(foreignAfter - 1)
+		time.Sleep(foreignAfter - time.Nanosecond)
 		subscribed(t, h, alice, foreign[1])
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		unresolved := subscribed(t, h, alice, foreign[0]) // the first that counts
 		if lines := book.lines(t); len(lines) != 1 || lines[0]["stream"] != 3.0 || lines[0]["count"] != 1.0 {
 			t.Errorf("got %v", lines)
