@@ -21,32 +21,20 @@ type changes struct {
 	forgotten position
 }
 
-// noChanges are those of a stream to which nothing has happened.
-var noChanges changes
-
-// changed returns what has changed, to be read.
+// changed returns where to note a change.
 func (t *trail) changed() *changes {
-	if t.changes == nil {
-		return &noChanges
-	}
-	return t.changes
-}
-
-// change returns where to note a change.
-func (t *trail) change() *changes {
 	if t.changes == nil {
 		t.changes = new(changes)
 	}
 	return t.changes
 }
 
-// clone returns a copy that stays as it is.
-func (t *trail) clone() trail {
-	c := *t
-	if t.changes != nil {
-		c.changes = &changes{slices.Clone(t.changes.past), slices.Clone(t.changes.gaps), t.changes.forgotten}
+// clone returns a copy that does not change.
+func (t trail) clone() trail {
+	if c := t.changes; c != nil {
+		t.changes = &changes{slices.Clone(c.past), slices.Clone(c.gaps), c.forgotten}
 	}
-	return c
+	return t
 }
 
 // An era is what a stream wanted up to a position.
@@ -68,7 +56,7 @@ const (
 // noteEra notes what was in force up to the subscription's position. Call it
 // before the filter or the topics change. The caller holds s.mu.
 func (s *Subscription) noteEra() {
-	t := s.trail.change()
+	t := s.trail.changed()
 	if len(t.past) == maxEras {
 		t.forgotten = t.past[0].until
 		t.past = slices.Delete(t.past, 0, 1)
@@ -83,7 +71,7 @@ func (s *Subscription) noteGap(after, upTo position) {
 	for _, key := range s.reader.Followed() {
 		maybe = max(maybe, s.hub.store.Lost(key))
 	}
-	t := s.trail.change()
+	t := s.trail.changed()
 	if len(t.gaps) == maxGaps { // two of them become one, with something in between
 		first, second := t.gaps[0], &t.gaps[1]
 		second.after, second.upTo, second.maybe = first.after, first.upTo, max(first.maybe, second.maybe)
@@ -95,11 +83,13 @@ func (s *Subscription) noteGap(after, upTo position) {
 // at returns what was in force at a position, of which present is the last. It
 // reports false if that was forgotten.
 func (t *trail) at(p position, present era) (era, bool) {
-	c := t.changed()
-	if p <= c.forgotten {
+	if t.changes == nil {
+		return present, true
+	}
+	if p <= t.changes.forgotten {
 		return era{}, false
 	}
-	for _, e := range c.past {
+	for _, e := range t.changes.past {
 		if p <= e.until {
 			return e, true
 		}
@@ -110,7 +100,10 @@ func (t *trail) at(p position, present era) (era, bool) {
 // gap reports whether a gap covers all positions of an estimate, and whether any
 // may cover some of them.
 func (t *trail) gap(e estimate) (covered, touched bool) {
-	for _, g := range t.changed().gaps {
+	if t.changes == nil {
+		return false, false
+	}
+	for _, g := range t.changes.gaps {
 		covered = covered || g.after <= e.after && e.upTo <= g.upTo
 		touched = touched || g.after < e.upTo && e.after < g.maybe
 	}
@@ -121,20 +114,21 @@ func (t *trail) gap(e estimate) (covered, touched bool) {
 // estimate have in common, and what any of them includes. It reports false if some
 // were forgotten.
 func (t *trail) filters(e estimate, present categorySet) (in struct{ all, any categorySet }, ok bool) {
-	c := t.changed()
-	if e.after < c.forgotten {
-		return in, false
-	}
 	in.all = ^categorySet(0)
 	note := func(filter categorySet) { in.all, in.any = in.all&filter, in.any|filter }
-	for _, one := range c.past {
+	if t.changes == nil {
+		note(present)
+		return in, true
+	}
+	known := e.after >= t.changes.forgotten
+	for _, one := range t.changes.past {
 		if one.until > e.after {
 			note(one.filter)
 		}
 		if one.until >= e.upTo {
-			return in, true
+			return in, known
 		}
 	}
 	note(present)
-	return in, true
+	return in, known
 }

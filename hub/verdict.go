@@ -54,8 +54,10 @@ func (s *Subscription) explained() explained {
 // follow. Some may be there twice.
 func (x *explained) everFollowed() []string {
 	all := slices.Concat(x.session, x.present.topics)
-	for _, e := range x.trail.changed().past {
-		all = append(all, e.topics...)
+	if x.trail.changes != nil {
+		for _, e := range x.trail.changes.past {
+			all = append(all, e.topics...)
+		}
 	}
 	return all
 }
