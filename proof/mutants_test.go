@@ -304,7 +304,7 @@ var mutants = []mutant{
 	{
 		name: "an id is looked up in everybody's logs",
 		file: "hub/internal/eventlog/reader.go",
-		old:  "\tfor _, f := range r.follows {\n\t\tif at, found := f.log.find(id); found {", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor _, l := range r.store.directory.logs {\n\t\tif at, found := l.find(id); found {",
+		old:  "\tfor _, f := range r.follows {\n\t\tif at, found := f.log.find(id); found {", new: "\tr.store.directory.mu.RLock()\n\tdefer r.store.directory.mu.RUnlock()\n\tfor l := range r.store.directory.all {\n\t\tif at, found := l.find(id); found {",
 		pkg: "./hub", run: "TestResume", notices: "another_user",
 	},
 	{
