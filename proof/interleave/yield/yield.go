@@ -64,6 +64,15 @@ func (x *Int64) Store(v int64) { x.v.Store(v); now() }
 
 func (x *Int64) Add(delta int64) int64 { defer now(); return x.v.Add(delta) }
 
+// A Uint32 is an atomic.Uint32.
+type Uint32 struct{ v atomic.Uint32 }
+
+func (x *Uint32) Load() uint32 { defer now(); return x.v.Load() }
+
+func (x *Uint32) Store(v uint32) { x.v.Store(v); now() }
+
+func (x *Uint32) Add(delta uint32) uint32 { defer now(); return x.v.Add(delta) }
+
 // A Uint64 is an atomic.Uint64.
 type Uint64 struct{ v atomic.Uint64 }
 
