@@ -203,6 +203,34 @@ func TestExplain(t *testing.T) {
 				"~delivered", "~evicted", "~filtered", "~ended",
 				"~filtered", "~evicted", "~not_connected", "~evicted", "~delivered", "~ended"}
 		},
+		"away for too long": func(t *testing.T, h *Hub) (got, want []string) {
+			s := aliceAll(t, h, "")
+			cursor := s.Cursor()
+			s.Close()
+			e := publish(t, h, later(note, alice))
+			time.Sleep(2 * time.Hour)
+			publish(t, h, later(note, alice))
+			taken(t, aliceAll(t, h, cursor))
+			return verdicts(t, h, e), []string{"~evicted", "~ended"}
+		},
+		"published twice": func(t *testing.T, h *Hub) (got, want []string) {
+			s := aliceAll(t, h, "")
+			e := publish(t, h, later(note, alice), Topic("room"))
+			publish(t, h, e, User(alice))
+			taken(t, s)
+			return verdicts(t, h, e), []string{"delivered"}
+		},
+		"set after Close": func(t *testing.T, h *Hub) (got, want []string) {
+			s := aliceAll(t, h, "")
+			must(0, s.SetFilter(Categories("alerts")))
+			taken(t, s)
+			e := publish(t, h, later(note, alice))
+			s.Close()
+			for range maxEras + 1 {
+				must(0, s.SetFilter(Everything()))
+			}
+			return verdicts(t, h, e), []string{"filtered"}
+		},
 		"forgotten eras": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceStream(t, h, Everything(), "")
 			e := publish(t, h, later(note, alice))

@@ -110,7 +110,7 @@ func TestRecheckFailureKeepsStream(t *testing.T) {
 		if n := asked.Load(); n != 10 {
 			t.Errorf("asked %d times in 10 s", n)
 		}
-		if !strings.Contains(f.Log.String(), "away") {
+		if log := f.Log.String(); !strings.Contains(log, "away") || !strings.Contains(log, "stream=1 session=") {
 			t.Error("nothing was logged")
 		}
 		f.Hub.RevokeUser(context.Background(), fixture.Alice)
