@@ -19,8 +19,8 @@ type Explanation struct {
 	Event *event.Event
 	// Audience are those to whom it was published, as far as they are the user,
 	// everyone, or topics that the user's streams follow or have followed; if it
-	// is for none of these, all to whom it was published. It is empty if the hub
-	// does not retain the event.
+	// is for none of these, others to whom it was published, 256 at most. It is
+	// empty if the hub does not retain the event.
 	Audience []Audience
 	// Cursor names the event's position. Cursors of one hub compare as strings,
 	// see StreamStatus. It is empty if the hub does not retain the event.
@@ -59,7 +59,7 @@ const (
 	VerdictDelivered    Verdict = "delivered"     // it was handed out to be written
 	VerdictPending      Verdict = "pending"       // the stream has yet to take it
 	VerdictEvicted      Verdict = "evicted"       // it was evicted before the stream took it; the client was told of a gap
-	VerdictUnresolved   Verdict = "unresolved"    // the stream began behind it with a gap: its client's last id was unknown
+	VerdictUnresolved   Verdict = "unresolved"    // the stream began behind it with a gap: its client's last id was unknown, or the backplane was replaced
 	VerdictNotTaken     Verdict = "not_taken"     // the stream ended before it took it
 	VerdictAlreadySeen  Verdict = "already_seen"  // the stream began with a last id from behind it
 	VerdictFiltered     Verdict = "filtered"      // the stream's filter did not include its category
@@ -193,12 +193,16 @@ func (h *Hub) search(ctx context.Context, user, id uuid.UUID, streams []explaine
 	return held, err
 }
 
+// mostFound bounds how many logs a lookup finds an event in.
+const mostFound = 256
+
+// lookup finds an event in the logs with these keys.
 func (h *Hub) lookup(ctx context.Context, keys []eventlog.Key, id uuid.UUID) (all []found, err error) {
 	for i, key := range keys {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if held, ok := h.store.Lookup(key, id); ok {
+		if held, ok := h.store.Lookup(key, id); ok && len(all) < mostFound {
 			all = append(all, found{key, held.Position, held.Item, held.Item == nil})
 		}
 	}

@@ -119,6 +119,16 @@ func TestExplain(t *testing.T) {
 			x := must(h.Explain(ctx, alice, e.ID()))
 			return append(verdicts(t, h, e), fmt.Sprint(x.Audience)), []string{"not_addressed", "[user:" + bob.String() + "]"}
 		},
+		"very many other users": func(t *testing.T, h *Hub) (got, want []string) {
+			aliceStream(t, h, Everything(), "")
+			others := make([]Audience, 2000)
+			for i := range others {
+				others[i] = User(uuid.New())
+			}
+			e := publish(t, h, later(note, bob), others...)
+			x := must(h.Explain(ctx, alice, e.ID()))
+			return append(verdicts(t, h, e), fmt.Sprint(len(x.Audience))), []string{"not_addressed", "256"}
+		},
 		"opened later": func(t *testing.T, h *Hub) (got, want []string) {
 			e := publish(t, h, later(note, alice))
 			for _, after := range []string{"", h.Cursor(), e.ID().String(), uuid.NewString()} {
