@@ -22,7 +22,7 @@ func (b *logBook) logger(level slog.Level) *slog.Logger {
 // lines returns what was logged since the last call, without the time.
 func (b *logBook) lines(t *testing.T) (all []map[string]any) {
 	t.Helper()
-	for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(b.String()), "\n") {
 		if line == "" {
 			continue
 		}
