@@ -58,7 +58,7 @@ const (
 	VerdictSuperseded   Verdict = "superseded"    // a later value took its place: the stream is given that one, perhaps both
 	VerdictDelivered    Verdict = "delivered"     // it was handed out to be written
 	VerdictPending      Verdict = "pending"       // the stream has yet to take it
-	VerdictEvicted      Verdict = "evicted"       // it was evicted before the stream took it; the client was told of a gap
+	VerdictEvicted      Verdict = "evicted"       // it was evicted before the stream took it; the client is told of a gap
 	VerdictUnresolved   Verdict = "unresolved"    // the stream began behind it with a gap: its client's last id was unknown, or the backplane was replaced
 	VerdictNotTaken     Verdict = "not_taken"     // the stream ended before it took it
 	VerdictAlreadySeen  Verdict = "already_seen"  // the stream began with a last id from behind it
