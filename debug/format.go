@@ -48,3 +48,6 @@ func sparkline(samples []sample, what string) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %d 40" preserveAspectRatio="none" role="img" aria-label="the last 15 minutes"><polyline points="%s"/></svg>`, kept, points.String()))
 }
+
+// stamp returns a time as in RFC 3339, in UTC, with milliseconds.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -17,7 +17,7 @@ import (
 var files embed.FS
 
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"name": func(r hub.Reason) string { return string(r) }, "since": since, "bytes": byteSize, "spark": sparkline,
+	"name": func(r hub.Reason) string { return string(r) }, "since": since, "stamp": stamp, "bytes": byteSize, "spark": sparkline,
 }).ParseFS(files, "page.html"))
 
 // A Handler serves the debug page of a hub. Make one with [NewHandler]. It is safe
