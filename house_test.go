@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"hub/internal/eventlog", []string{uuid, "event"}},
 	{"schema", []string{uuid, "event"}},
 	{"schema/internal/...", []string{uuid, "event", "schema"}},
+	{"debug", []string{uuid, "event", "hub"}},
 	{"cmd/crier-schema", []string{"schema"}},
 	{"hub/hubtest", []string{uuid, "event", "hub"}},
 	{"hub/backplanetest", []string{uuid, "hub"}},
