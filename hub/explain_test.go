@@ -25,8 +25,8 @@ func idAt(at time.Time) event.Option {
 	return event.WithID(id)
 }
 
-// later returns an event that is made a second from now.
-func later(k event.Kind[string], user uuid.UUID) *event.Event {
+// madeLater returns an event that is made a second from now.
+func madeLater(k event.Kind[string], user uuid.UUID) *event.Event {
 	time.Sleep(time.Second)
 	return must(k.New(user, "text", idAt(time.Now())))
 }
@@ -73,7 +73,7 @@ func TestExplain(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, h *Hub) (got, want []string){
 		"delivered, pending, not taken": func(t *testing.T, h *Hub) (got, want []string) {
 			a, b, c := aliceStream(t, h, Everything(), ""), aliceStream(t, h, Everything(), ""), aliceStream(t, h, Everything(), "")
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			taken(t, a)
 			c.Close()
 			got = verdicts(t, h, e)
@@ -83,11 +83,11 @@ func TestExplain(t *testing.T) {
 		},
 		"filtered, then not": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceStream(t, h, Categories("alerts"), "")
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			if err := s.SetFilter(Everything()); err != nil {
 				t.Fatal(err)
 			}
-			e2 := publish(t, h, later(note, alice))
+			e2 := publish(t, h, madeLater(note, alice))
 			taken(t, s)
 			got = append(verdicts(t, h, e), verdicts(t, h, e2)...)
 			s.Close()
@@ -95,17 +95,17 @@ func TestExplain(t *testing.T) {
 		},
 		"forbidden": func(t *testing.T, h *Hub) (got, want []string) {
 			aliceStream(t, h, Everything(), "")
-			return verdicts(t, h, publish(t, h, must(h.registry.Decode(must(later(secret, alice).MarshalJSON()))))), []string{"forbidden"}
+			return verdicts(t, h, publish(t, h, must(h.registry.Decode(must(madeLater(secret, alice).MarshalJSON()))))), []string{"forbidden"}
 		},
 		"topics": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceStream(t, h, Everything(), "", "room")
-			early := publish(t, h, later(note, bob), Topic("hall"))
+			early := publish(t, h, madeLater(note, bob), Topic("hall"))
 			if err := s.SetTopics(ctx, "hall"); err != nil {
 				t.Fatal(err)
 			}
-			hall, room := publish(t, h, later(note, bob), Topic("hall")), publish(t, h, later(note, bob), Topic("room"))
-			both := publish(t, h, later(note, bob), Topic("room"), Topic("hall"), User(alice))
-			secretRoom := publish(t, h, later(note, bob), Topic("nobody knows"))
+			hall, room := publish(t, h, madeLater(note, bob), Topic("hall")), publish(t, h, madeLater(note, bob), Topic("room"))
+			both := publish(t, h, madeLater(note, bob), Topic("room"), Topic("hall"), User(alice))
+			secretRoom := publish(t, h, madeLater(note, bob), Topic("nobody knows"))
 			taken(t, s)
 			for _, e := range []*event.Event{early, hall, room, both, secretRoom} {
 				got = append(got, verdicts(t, h, e)...)
@@ -114,7 +114,7 @@ func TestExplain(t *testing.T) {
 		},
 		"other users": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceStream(t, h, Everything(), "")
-			e := publish(t, h, later(note, bob))
+			e := publish(t, h, madeLater(note, bob))
 			taken(t, s)
 			x := must(h.Explain(ctx, alice, e.ID()))
 			return append(verdicts(t, h, e), fmt.Sprint(x.Audience)), []string{"not_addressed", "[user:" + bob.String() + "]"}
@@ -125,12 +125,12 @@ func TestExplain(t *testing.T) {
 			for i := range others {
 				others[i] = User(uuid.New())
 			}
-			e := publish(t, h, later(note, bob), others...)
+			e := publish(t, h, madeLater(note, bob), others...)
 			x := must(h.Explain(ctx, alice, e.ID()))
 			return append(verdicts(t, h, e), fmt.Sprint(len(x.Audience))), []string{"not_addressed", "256"}
 		},
 		"opened later": func(t *testing.T, h *Hub) (got, want []string) {
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			for _, after := range []string{"", h.Cursor(), e.ID().String(), uuid.NewString()} {
 				taken(t, aliceStream(t, h, Everything(), after))
 			}
@@ -138,15 +138,15 @@ func TestExplain(t *testing.T) {
 		},
 		"ended before": func(t *testing.T, h *Hub) (got, want []string) {
 			a := aliceStream(t, h, Everything(), "")
-			before := publish(t, h, later(note, alice))
+			before := publish(t, h, madeLater(note, alice))
 			must(h.RevokeSession(ctx, alice, "s1"))
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			got = verdicts(t, h, e) // still draining
 			taken(t, a)
 			a.Close()
 			time.Sleep(time.Second)
 			aliceStream(t, h, Everything(), "").Close()
-			e2 := publish(t, h, later(note, alice))
+			e2 := publish(t, h, madeLater(note, alice))
 			for _, e := range []*event.Event{before, e, e2} {
 				got = append(got, verdicts(t, h, e)...)
 			}
@@ -159,8 +159,8 @@ func TestExplain(t *testing.T) {
 			}
 			wide := must(h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Everything()}))
 			defer wide.Close()
-			e := publish(t, h, later(balance, alice))
-			publish(t, h, later(balance, alice))
+			e := publish(t, h, madeLater(balance, alice))
+			publish(t, h, madeLater(balance, alice))
 			for _, s := range []*Subscription{all, narrow, none, wide} {
 				taken(t, s)
 			}
@@ -171,19 +171,19 @@ func TestExplain(t *testing.T) {
 		},
 		"superseded in one of two logs": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceAll(t, h, "")
-			first, second := later(balance, alice), later(balance, alice)
+			first, second := madeLater(balance, alice), madeLater(balance, alice)
 			publish(t, h, first, User(alice), Everyone())
-			publish(t, h, later(balance, alice), User(alice))
+			publish(t, h, madeLater(balance, alice), User(alice))
 			publish(t, h, second, User(alice), Everyone())
-			publish(t, h, later(balance, alice), Everyone())
+			publish(t, h, madeLater(balance, alice), Everyone())
 			taken(t, s)
 			narrow := Categories("notes")
 			if err := s.SetFilter(narrow); err != nil {
 				t.Fatal(err)
 			}
 			aliceStream(t, h, Everything(), "")
-			third := publish(t, h, later(balance, alice), User(alice), Everyone())
-			publish(t, h, later(balance, alice), User(alice))
+			third := publish(t, h, madeLater(balance, alice), User(alice), Everyone())
+			publish(t, h, madeLater(balance, alice), User(alice))
 			for _, e := range []*event.Event{first, second, third} {
 				got = append(got, verdicts(t, h, e)...)
 			}
@@ -197,9 +197,9 @@ func TestExplain(t *testing.T) {
 			cursor := cut.Cursor()
 			time.Sleep(time.Second)
 			cut.Close()
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			for range 5 {
-				publish(t, h, later(note, alice))
+				publish(t, h, madeLater(note, alice))
 				taken(t, quick)
 			}
 			got = verdicts(t, h, e) // open: quick, slow, filtered; ended: cut
@@ -217,15 +217,15 @@ func TestExplain(t *testing.T) {
 			s := aliceAll(t, h, "")
 			cursor := s.Cursor()
 			s.Close()
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			time.Sleep(2 * time.Hour)
-			publish(t, h, later(note, alice))
+			publish(t, h, madeLater(note, alice))
 			taken(t, aliceAll(t, h, cursor))
 			return verdicts(t, h, e), []string{"~evicted", "~ended"}
 		},
 		"published twice": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceAll(t, h, "")
-			e := publish(t, h, later(note, alice), Topic("room"))
+			e := publish(t, h, madeLater(note, alice), Topic("room"))
 			publish(t, h, e, User(alice))
 			taken(t, s)
 			return verdicts(t, h, e), []string{"delivered"}
@@ -234,7 +234,7 @@ func TestExplain(t *testing.T) {
 			s := aliceAll(t, h, "")
 			must(0, s.SetFilter(Categories("alerts")))
 			taken(t, s)
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			s.Close()
 			for range maxEras + 1 {
 				must(0, s.SetFilter(Everything()))
@@ -243,7 +243,7 @@ func TestExplain(t *testing.T) {
 		},
 		"forgotten eras": func(t *testing.T, h *Hub) (got, want []string) {
 			s := aliceStream(t, h, Everything(), "")
-			e := publish(t, h, later(note, alice))
+			e := publish(t, h, madeLater(note, alice))
 			taken(t, s)
 			for range maxEras + 1 {
 				if err := s.SetFilter(Everything()); err != nil {
@@ -278,7 +278,7 @@ var (
 func TestExplainTellsWhatItKnowsOfTheEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(&kinds, &Options{EndedStreams: 1})
-		e := later(note, alice)
+		e := madeLater(note, alice)
 		time.Sleep(time.Second)
 		if err := h.PublishTo(t.Context(), e, User(alice), Everyone()); err != nil {
 			t.Fatal(err)
@@ -302,11 +302,11 @@ func TestExplainAnswersEveryID(t *testing.T) {
 		h := New(&kinds, &Options{UserEvents: 2})
 		subscribed(t, h, alice, "")
 		time.Sleep(time.Hour / 2)
-		publish(t, h, later(note, alice))
-		never := later(note, alice)
+		publish(t, h, madeLater(note, alice))
+		never := madeLater(note, alice)
 		early := must(note.New(alice, "", idAt(time.Now().Add(-2*time.Hour))))
 		future := must(note.New(alice, "", idAt(time.Now().Add(time.Hour))))
-		ephemeral := later(typing, alice)
+		ephemeral := madeLater(typing, alice)
 		publish(t, h, ephemeral)
 		for name, id := range map[string]uuid.UUID{
 			"nil": {}, "version 4": uuid.New(), "a cursor": uuid.MustParse(h.Cursor()), "never published": never.ID(),
@@ -326,7 +326,7 @@ func TestExplainAnswersEveryID(t *testing.T) {
 			t.Error(err)
 		}
 		for range 3 {
-			publish(t, h, later(note, alice))
+			publish(t, h, madeLater(note, alice))
 		}
 		// Now something was evicted, and the id may be of that.
 		if x := must(h.Explain(t.Context(), alice, never.ID())); !x.Streams[0].Inferred || x.Event != nil || x.Cursor != "" || len(x.Audience) != 0 {
@@ -337,12 +337,12 @@ func TestExplainAnswersEveryID(t *testing.T) {
 		}
 		// An outbox publishes late: the time in the id misleads, and nothing is
 		// claimed of the event.
-		late := later(note, alice)
+		late := madeLater(note, alice)
 		subscribed(t, h, alice, "").Close()
 		time.Sleep(time.Minute)
 		publish(t, h, late)
 		for range 3 {
-			publish(t, h, later(note, alice))
+			publish(t, h, madeLater(note, alice))
 		}
 		if x := must(h.Explain(t.Context(), alice, late.ID())); x.Event != nil {
 			t.Errorf("%+v", x)
