@@ -74,14 +74,14 @@ func TestOverOpenRate(t *testing.T) {
 // readTo reads until a text and the line that it stands in have come.
 func readTo(t *testing.T, r *bufio.Reader, text string) string {
 	t.Helper()
-	var got string
+	var got strings.Builder
 	for {
 		line, err := r.ReadString('\n')
-		if got += line; strings.Contains(line, text) {
-			return got
+		if got.WriteString(line); strings.Contains(line, text) {
+			return got.String()
 		}
 		if err != nil {
-			t.Fatalf("%v after %q; want %s", err, got, text)
+			t.Fatalf("%v after %q; want %s", err, got.String(), text)
 		}
 	}
 }
