@@ -16,9 +16,12 @@ type Event struct {
 	ID string
 	// Type is the event's type.
 	Type event.Type
-	// Data is the payload as it arrived. From a Crier server it is JSON. It
-	// belongs to the receiver.
+	// Data is the payload as it arrived. From a Crier server it is JSON, except
+	// for [event.Text] kinds over Server-Sent Events: theirs is the text as it
+	// is. It belongs to the receiver.
 	Data json.RawMessage
+
+	sse bool // it came over Server-Sent Events
 }
 
 // Payload returns the payload of an event as the kind's Go type. It does for a
@@ -32,6 +35,10 @@ func Payload[T any](k event.Kind[T], e Event) (T, error) {
 		return zero, fmt.Errorf("client: Payload of a zero Kind[%s]: a Kind comes from event.Define", reflect.TypeFor[T]())
 	case e.Type != t:
 		return zero, fmt.Errorf("client: the event is of type %q, not %q", e.Type, t)
+	}
+	if e.sse && k.Info().Text {
+		reflect.ValueOf(&payload).Elem().SetString(string(e.Data)) // Define sees to it that T is a string
+		return payload, nil
 	}
 	if err := json.Unmarshal(e.Data, &payload); err != nil {
 		return zero, fmt.Errorf("%w: payload of %s: %w", event.ErrInvalidValue, e.Type, err)

@@ -69,6 +69,29 @@ func TestReal(t *testing.T) {
 	})
 }
 
+// Text is text over every transport, whatever it looks like.
+func TestRealText(t *testing.T) {
+	overAll(t, func(t *testing.T, w way) {
+		srv := newServer(t, "", hub.Options{}, transport.Options{})
+		s := w.dial(t, srv.address(), client.Options{})
+		want := []string{"<p>\n1</p>", "7", `"quoted"`, "{"}
+		for _, text := range want {
+			publish(srv, html, text)
+		}
+		for e, err := range s.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := client.Payload(html, e); got != want[0] || err != nil {
+				t.Fatalf("got %q, %v, want %q", got, err, want[0])
+			}
+			if want = want[1:]; len(want) == 0 {
+				break
+			}
+		}
+	})
+}
+
 // Connections break at any byte; nothing is lost, doubled or out of order.
 func TestRealResume(t *testing.T) {
 	const events, cuts = 1500, 3

@@ -30,6 +30,7 @@ var (
 	kinds  event.Registry
 	added  = event.Define[string](&kinds, "notes", "note.added", "A note.")
 	raised = event.Define[int](&kinds, "alerts", "alert.raised", "An alert.")
+	html   = event.Define[string](&kinds, "notes", "note.fragment", "A note as HTML.", event.Text())
 	typing = event.Define[string](&kinds, "notes", "note.typing", "Somebody is typing.", event.Ephemeral())
 )
 

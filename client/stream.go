@@ -257,7 +257,8 @@ func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 		s.rejected(ServerError{Message: data.Error, Ref: data.Ref})
 	case own: // stream.cursor, and what servers to come may add
 	default:
-		e := Event{Type: event.Type(m.kind), Data: m.data}
+		_, sse := c.(*sseConn)
+		e := Event{Type: event.Type(m.kind), Data: m.data, sse: sse}
 		if m.hasID {
 			e.ID = m.id
 		}

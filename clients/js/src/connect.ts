@@ -29,7 +29,7 @@ const isEvent = (id: string) => id[14] === "7";
  * for options that cannot work.
  */
 export function connect<E extends EventMap<E> = EventMap>(url: string | URL, options: Options = {}): Stream<E> {
-  const { token, heartbeat = 25_000, signal, types = [] } = options;
+  const { token, heartbeat = 25_000, signal, types = [], textTypes = [] } = options;
   const endpoints = { sse: url, ws: options.ws, poll: options.poll };
   const transports = usable(options);
   const silence = heartbeat * 1.5;
@@ -224,11 +224,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     const sink: Sink = {
       message: guard(receive),
       text: guard((id, event, text) => {
-        let data: unknown;
+        let data: unknown = text;
         try {
-          data = JSON.parse(text);
+          if (!textTypes.includes(event)) data = JSON.parse(text);
         } catch {
-          problem({ kind: "bad-frame", message: `crier: the data of ${event} ${id} is not JSON` });
+          problem({ kind: "bad-frame", message: `crier: the data of ${event} ${id} is not JSON; is it one of the textTypes?` });
           event = "stream.cursor"; // all that is left of it
         }
         receive(id, event, data);

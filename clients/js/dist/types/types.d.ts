@@ -58,6 +58,12 @@ export interface Options extends Filter {
      * An EventSource, used where fetch cannot stream, receives only these types.
      */
     types?: readonly string[] | undefined;
+    /**
+     * The event types of kinds that are event.Text on the server. Over SSE their data
+     * is text as it is, and not JSON; the client gives it to handlers as a string over
+     * every transport. Default: none.
+     */
+    textTypes?: readonly string[] | undefined;
     /** Does not connect until resume is called. Default false. */
     paused?: boolean | undefined;
 }

@@ -646,6 +646,17 @@ describe("bad input", () => {
     expect(stream.cursor).toBe("e2");
   });
 
+  test("text is handed out as it is", async () => {
+    const { net } = here;
+    const { stream, heard, problems } = open({ textTypes: ["page.fragment"] });
+    stream.on("page.fragment", (e) => heard.push([e.id, e.data]));
+    await pass(0);
+    net.last.raw("id: e1\nevent: page.fragment\ndata: <p>\ndata: 1</p>\n\nid: e2\nevent: page.fragment\ndata: 7\n\nid: e3\nevent: chat.posted\ndata: 7\n\n");
+    await pass(0);
+    expect(heard).toEqual([["e1", "<p>\n1</p>"], ["e2", "7"], ["e3", 7]]);
+    expect(problems).toEqual([]);
+  });
+
   test("a WebSocket message that is no event is told, and skipped", async () => {
     const { net } = here;
     const { heard, problems } = open({ ...BOTH, transports: ["ws"] });
