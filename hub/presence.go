@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -48,7 +49,7 @@ func (h *Hub) present(key eventlog.Key) []Present {
 			}
 		})
 	}
-	slices.SortFunc(all, func(a, b *Subscription) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(all, func(a, b *Subscription) int { return cmp.Compare(a.id, b.id) })
 	present := make([]Present, len(all))
 	for i, s := range all {
 		present[i] = s.present()

@@ -1,6 +1,9 @@
 package eventlog
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A Held is an entry that a log holds.
 type Held[M any] struct {
@@ -30,6 +33,6 @@ func (s *Store[M]) Entries(key Key) []Held[M] {
 			}
 		}
 	}
-	slices.SortFunc(held, func(a, b Held[M]) int { return int(a.Position) - int(b.Position) })
+	slices.SortFunc(held, func(a, b Held[M]) int { return cmp.Compare(a.Position, b.Position) })
 	return held
 }

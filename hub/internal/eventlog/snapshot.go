@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -64,7 +65,7 @@ func (s *Store[M]) Snapshot() Snapshot[M] {
 		}
 		snap.Logs = append(snap.Logs, one)
 	}
-	slices.SortStableFunc(snap.Entries, func(a, b EntrySnapshot[M]) int { return int(a.Position) - int(b.Position) })
+	slices.SortStableFunc(snap.Entries, func(a, b EntrySnapshot[M]) int { return cmp.Compare(a.Position, b.Position) })
 	whole := snap.Entries[:0] // an item has one entry for each of its logs
 	for _, e := range snap.Entries {
 		if n := len(whole); n > 0 && e.Item != nil && whole[n-1].Item == e.Item && whole[n-1].Position == e.Position {
