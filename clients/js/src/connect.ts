@@ -228,7 +228,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         try {
           if (!textTypes.includes(event)) data = JSON.parse(text);
         } catch {
-          problem({ kind: "bad-frame", message: `crier: the data of ${event} ${id} is not JSON; is it one of the textTypes?` });
+          problem({ kind: "bad-frame", message: `crier: the data of ${event} ${id} is not JSON` });
           event = "stream.cursor"; // all that is left of it
         }
         receive(id, event, data);
