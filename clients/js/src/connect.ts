@@ -29,7 +29,7 @@ const isEvent = (id: string) => id[14] === "7";
  * for options that cannot work.
  */
 export function connect<E extends EventMap<E> = EventMap>(url: string | URL, options: Options = {}): Stream<E> {
-  const { token, heartbeat = 25_000, signal, types = [], textTypes = [] } = options;
+  const { token, heartbeat = 25_000, signal, types = [] } = options;
   const endpoints = { sse: url, ws: options.ws, poll: options.poll };
   const transports = usable(options);
   const silence = heartbeat * 1.5;
@@ -142,7 +142,8 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (wake && !opened && !demanded) {
       // What failed in the old network counts no longer, nor does an attempt that hangs in it.
       failures = 0;
-      return reopen();
+      reopen();
+      return;
     }
     let left = limit - since(heard);
     if (phase === "waiting") {
@@ -224,11 +225,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     const sink: Sink = {
       message: guard(receive),
       text: guard((id, event, text) => {
-        let data: unknown = text;
+        let data: unknown;
         try {
-          if (!textTypes.includes(event)) data = JSON.parse(text);
+          data = options.textTypes?.includes(event) ? text : JSON.parse(text);
         } catch {
-          problem({ kind: "bad-frame", message: `crier: the data of ${event} ${id} is not JSON` });
+          problem({ kind: "bad-frame", message: `crier: ${event} ${id} is not JSON` });
           event = "stream.cursor"; // all that is left of it
         }
         receive(id, event, data);

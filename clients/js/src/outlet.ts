@@ -64,7 +64,7 @@ export function outlet(types: readonly string[], status: () => Status, hold: () 
         for (;;) {
           for (let e = loop.queue.shift(); e; e = loop.queue.shift()) yield e as AnyEvent<E>;
           const { state, reason } = status();
-          if (state === "ended") throw new Error(`crier: the stream has ended: ${reason}`);
+          if (state === "ended") throw new Error(`crier: the stream ended: ${reason}`);
           if (state === "closed") return;
           if (held && ![...loops].some((l) => l.queue.length)) release();
           await new Promise<void>((resolve) => (loop.wake = resolve));

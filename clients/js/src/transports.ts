@@ -18,6 +18,6 @@ export function usable({ ws, poll, transports = ["sse", "ws", "poll"] }: Options
   const names = transports.filter(
     (name) => name === "sse" || (name === "ws" && ws && typeof WebSocket === "function") || (name === "poll" && poll),
   );
-  if (!names.length) throw new TypeError(`crier: no transport of (${transports}) can be used; ws and poll need their URLs`);
+  if (!names.length) throw new TypeError(`crier: none of ${transports} can be used; ws and poll need URLs`);
   return names;
 }

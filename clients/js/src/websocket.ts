@@ -17,7 +17,7 @@ export const openWS: Open = (request, sink) => {
     }
     const { id, event } = message ?? {};
     if (typeof event === "string") sink.message(typeof id === "string" ? id : "", event, message?.data);
-    else sink.problem({ kind: "bad-frame", message: `crier: a message that is no event: ${String(data).slice(0, 100)}` });
+    else sink.problem({ kind: "bad-frame", message: `crier: no event: ${String(data).slice(0, 99)}` });
   };
   socket.onclose = ({ code, reason }) => sink.lost(opened ? meaning(code, reason) : { opaque: true });
   return {
