@@ -15,7 +15,7 @@ type Stats struct {
 	Streams   map[string]int       `json:"streams"`             // open now, by transport
 	Users     int                  `json:"users"`               // who listen now
 	Published uint64               `json:"published"`           // events; one to many users counts once
-	Delivered uint64               `json:"delivered"`           // events handed out to streams
+	Delivered uint64               `json:"delivered"`           // events handed out to streams; it never goes back
 	Gaps      map[GapReason]uint64 `json:"gaps"`                // handed out to streams, by reason; every reason is present
 	Ended     map[Reason]uint64    `json:"ended"`               // streams, by reason; every reason is present
 	Refused   map[Reason]uint64    `json:"refused"`             // streams that were not opened, by reason; every reason is present
@@ -31,6 +31,7 @@ type counters struct {
 
 	mu        sync.Mutex
 	delivered uint64 // by streams that have ended
+	told      uint64 // the most that Stats has returned as Delivered
 	ended     map[Reason]uint64
 	refused   map[Reason]uint64
 	gaps      map[GapReason]uint64
@@ -65,6 +66,15 @@ func (c *counters) gap(reason GapReason) {
 	c.gaps[reason]++
 }
 
+// tell returns what was delivered, and never less than before: a stream that is
+// just being closed is missing among the open ones and among those that have ended.
+func (c *counters) tell(delivered uint64) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = max(c.told, delivered)
+	return c.told
+}
+
 // Stats returns the hub's numbers. It visits every stream, so it is for a
 // scrape every few seconds.
 func (h *Hub) Stats() Stats {
@@ -91,6 +101,7 @@ func (h *Hub) Stats() Stats {
 		}
 		s.mu.Unlock()
 	})
+	st.Delivered = h.counters.tell(st.Delivered)
 	st.Users = len(users)
 	if h.cluster != nil {
 		status := h.cluster.status()

@@ -37,7 +37,6 @@ type metrics struct {
 
 	mu         sync.Mutex
 	transports map[string]struct{} // every name that was seen
-	highest    uint64              // of the delivered events that were reported
 }
 
 func newMetrics(h *hub.Hub, meter metric.Meter) (*metrics, error) {
@@ -154,10 +153,7 @@ func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 	for transport := range m.transports { // a series does not vanish with its last stream
 		o.ObserveInt64(m.active, int64(stats.Streams[transport]), metric.WithAttributes(transportKey.String(transport)))
 	}
-	// Stats misses a stream that is just being closed, and a counter must not go
-	// back.
-	m.highest = max(m.highest, stats.Delivered)
-	o.ObserveInt64(m.delivered, int64(m.highest))
+	o.ObserveInt64(m.delivered, int64(stats.Delivered))
 	for reason, n := range stats.Gaps {
 		o.ObserveInt64(m.gaps, int64(n), metric.WithAttributes(gapReasonKey.String(string(reason))))
 	}

@@ -51,7 +51,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(streams, float64(n), transport)
 	}
 	gauge(users, float64(stats.Users))
-	total(delivered, c.highestDelivered(stats))
+	total(delivered, stats.Delivered)
 	for reason, n := range stats.Gaps {
 		total(gaps, n, string(reason))
 	}
@@ -90,16 +90,6 @@ func (c *Collector) streams(stats hub.Stats) map[string]int {
 		n[transport] = stats.Streams[transport]
 	}
 	return n
-}
-
-// highestDelivered returns what was delivered, and never less than before. Stats
-// misses a stream that is just being closed, and Prometheus would take a counter
-// that goes back for a restart.
-func (c *Collector) highestDelivered(stats hub.Stats) uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.delivered = max(c.delivered, stats.Delivered)
-	return c.delivered
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {

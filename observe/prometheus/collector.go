@@ -26,7 +26,6 @@ type Collector struct {
 
 	mu         sync.Mutex
 	transports map[string]struct{} // every name that was seen
-	delivered  uint64              // the highest that was reported
 }
 
 // NewCollector returns a collector for h and begins to observe the hub. Register
