@@ -26,15 +26,7 @@ func (r *Reader[M]) Backlog(head Position) (b Backlog) {
 			sources = r.open(sources, f)
 		}
 	}
-	for i := range sources {
-		c := &sources[i]
-		if c.class == Ephemeral || c.ring.lost.Load() <= c.from {
-			continue
-		}
-		c.follow.log.mu.RLock()
-		b.Gap = b.Gap || c.lost(wanted) > 0
-		c.follow.log.mu.RUnlock()
-	}
+	b.Gap = r.Missing()
 	last := r.position
 	for range BacklogAtMost {
 		c, e := sources.first()

@@ -126,15 +126,17 @@ func (r *Reader[M]) StartAtOldest() {
 func (r *Reader[M]) Missing() bool {
 	wanted := r.wanted.Load()
 	for _, f := range r.follows {
-		f.log.mu.RLock()
-		missing := false
 		for _, class := range [...]Class{Retained, ShortLived} {
-			ring := f.log.ring(class)
-			missing = missing || ring != nil && ring.lostAfter(max(r.position, f.from[class]), wanted) > 0
-		}
-		f.log.mu.RUnlock()
-		if missing {
-			return true
+			ring, from := f.log.ring(class), max(r.position, f.from[class])
+			if ring == nil || ring.lost.Load() <= from {
+				continue // as in most logs, which need not be locked
+			}
+			f.log.mu.RLock()
+			missing := ring.lostAfter(from, wanted) > 0
+			f.log.mu.RUnlock()
+			if missing {
+				return true
+			}
 		}
 	}
 	return false
