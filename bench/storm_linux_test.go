@@ -68,31 +68,22 @@ func reconnect(b *testing.B, transport, after string, clients int) {
 		Request: strings.Replace(request(transport, "{user}"), "\r\n", "\r\nLast-Event-ID: "+last+"\r\n", 1),
 		Clients: clients, AtOnce: 256, Missed: missed, Timeout: 10 * time.Second,
 	}
-	var all storm.Result
-	var cpu time.Duration
-	turns, before := 0, ended(srv.hub)
+	var all storm.Total
+	before := ended(srv.hub)
 	for b.Loop() {
 		var r storm.Result
 		began := machine.CPU()
 		if err := c.Call(2*patience, "Run", plan, &r); err != nil {
 			b.Fatal(err)
 		}
-		cpu += machine.CPU() - began
-		turns++
-		all.Elapsed += r.Elapsed
-		all.P50, all.P99 = max(all.P50, r.P50), max(all.P99, r.P99)
+		all.Add(r, machine.CPU()-began)
 		wantNoGaps(b, srv.hub)
 		if err := c.Call(patience, "Close", nil, nil); err != nil {
 			b.Fatal(err)
 		}
-		await(b, "all streams to end", func() bool { return ended(srv.hub)-before == uint64(turns*clients) })
+		await(b, "all streams to end", func() bool { return ended(srv.hub)-before == uint64(all.Storms*clients) })
 	}
-	n := float64(turns * clients)
-	b.ReportMetric(float64(cpu.Microseconds())/n, "cpu-us/reconnect")
-	b.ReportMetric(n/all.Elapsed.Seconds(), "reconnects/s")
-	b.ReportMetric(float64(all.P50.Microseconds())/1e3, "p50-ms")
-	b.ReportMetric(float64(all.P99.Microseconds())/1e3, "p99-ms")
-	b.ReportMetric(0, "ns/op")
+	all.Report(clients, b.ReportMetric)
 }
 
 // plainCursor returns the hub's position as a heartbeat would tell it.

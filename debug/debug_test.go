@@ -1,12 +1,15 @@
 package debug_test
 
 import (
+	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,7 +30,7 @@ func start(t *testing.T, o *hub.Options, opts ...debug.Option) (*hub.Hub, event.
 	d := debug.NewHandler(h, everyone, opts...)
 	t.Cleanup(func() {
 		d.Close()
-		_ = h.Shutdown(t.Context())
+		_ = h.Shutdown(context.Background()) // t's own context is over by now
 	})
 	return h, k, d
 }
@@ -51,7 +54,11 @@ func open(t *testing.T, h *hub.Hub, user uuid.UUID, f hub.Filter, session string
 
 func publish(t *testing.T, h *hub.Hub, k event.Kind[string], user uuid.UUID, text string) *event.Event {
 	t.Helper()
-	e, err := k.New(user, text)
+	// An id of this moment by the clock of a synctest bubble, which package uuid may
+	// have left behind.
+	id := uuid.Must(uuid.NewV7())
+	binary.BigEndian.PutUint64(id[:8], uint64(time.Now().UnixMilli())<<16|7<<12)
+	e, err := k.New(user, text, event.WithID(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,19 +71,21 @@ func publish(t *testing.T, h *hub.Hub, k event.Kind[string], user uuid.UUID, tex
 // The three support tickets.
 func TestTickets(t *testing.T) {
 	user := uuid.New()
-	for want, make := range map[string]func(h *hub.Hub, k event.Kind[string]) *event.Event{
-		"filtered": func(h *hub.Hub, k event.Kind[string]) *event.Event {
+	for want, make := range map[string]func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event{
+		"filtered": func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
 			open(t, h, user, hub.Categories("alerts"), "s")
 			return publish(t, h, k, user, "secret")
 		},
-		"not_connected": func(h *hub.Hub, k event.Kind[string]) *event.Event {
+		"not_connected": func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			time.Sleep(time.Second) // ids have milliseconds: let nothing happen within the same
 			e := publish(t, h, k, user, "secret")
+			time.Sleep(time.Second)
 			publish(t, h, k, user, "the log holds one event")
-			time.Sleep(5 * time.Millisecond) // ids have milliseconds
+			time.Sleep(time.Second)
 			open(t, h, user, hub.Everything(), "s")
 			return e
 		},
-		"revoked": func(h *hub.Hub, k event.Kind[string]) *event.Event {
+		"revoked": func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
 			s := open(t, h, user, hub.Everything(), "s")
 			_, _ = h.RevokeUser(t.Context(), user)
 			s.Close()
@@ -84,20 +93,22 @@ func TestTickets(t *testing.T) {
 		},
 	} {
 		t.Run(want, func(t *testing.T) {
-			h, k, d := start(t, &hub.Options{UserEvents: 1})
-			e := make(h, k)
-			query := "view=user&user=" + user.String() + "&event=" + e.ID().String()
-			code, body := get(t, d, query)
-			if code != 200 || !strings.Contains(body, "<b>"+want+"</b>") || strings.Contains(body, "secret") {
-				t.Errorf("%d, want %s:\n%s", code, want, body)
-			}
-			code, body = get(t, d, query+"&format=json")
-			var v struct {
-				Answer struct{ Streams []struct{ Verdict string } }
-			}
-			if err := json.Unmarshal([]byte(body), &v); err != nil || code != 200 || len(v.Answer.Streams) != 1 || v.Answer.Streams[0].Verdict != want {
-				t.Errorf("%d, %v:\n%s", code, err, body)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				h, k, d := start(t, &hub.Options{UserEvents: 1})
+				e := make(t, h, k)
+				query := "view=user&user=" + user.String() + "&event=" + e.ID().String()
+				code, body := get(t, d, query)
+				if code != 200 || !strings.Contains(body, "<b>"+want+"</b>") || strings.Contains(body, "secret") {
+					t.Errorf("%d, want %s:\n%s", code, want, body)
+				}
+				code, body = get(t, d, query+"&format=json")
+				var v struct {
+					Answer struct{ Streams []struct{ Verdict string } }
+				}
+				if err := json.Unmarshal([]byte(body), &v); err != nil || code != 200 || len(v.Answer.Streams) != 1 || v.Answer.Streams[0].Verdict != want {
+					t.Errorf("%d, %v:\n%s", code, err, body)
+				}
+			})
 		})
 	}
 }

@@ -41,8 +41,7 @@ type kindCount struct {
 // A sampler reads a hub's numbers regularly.
 type sampler struct {
 	hub   *hub.Hub
-	began time.Time
-	kinds sync.Map // of event.Type to *kindCount
+	kinds map[event.Type]*kindCount // of the registry; never changed
 	stop  chan struct{}
 	done  chan struct{}
 
@@ -53,9 +52,9 @@ type sampler struct {
 }
 
 func newSampler(h *hub.Hub) *sampler {
-	s := &sampler{hub: h, began: time.Now(), stop: make(chan struct{}), done: make(chan struct{}), before: h.Stats(), at: time.Now()}
+	s := &sampler{hub: h, kinds: map[event.Type]*kindCount{}, stop: make(chan struct{}), done: make(chan struct{}), before: h.Stats(), at: time.Now()}
 	for k := range h.Registry().All() {
-		s.kinds.Store(k.Type, new(kindCount))
+		s.kinds[k.Type] = new(kindCount)
 	}
 	go s.run()
 	return s
@@ -81,8 +80,8 @@ func (s *sampler) close() {
 }
 
 func (s *sampler) published(_ context.Context, p hub.Publication) {
-	if c, ok := s.kinds.Load(p.Event.Type()); ok {
-		c.(*kindCount).total.Add(1)
+	if c := s.kinds[p.Event.Type()]; c != nil {
+		c.total.Add(1)
 	}
 }
 
@@ -103,12 +102,10 @@ func (s *sampler) take() {
 		s.all = append(s.all[:0], s.all[1:]...)
 	}
 	s.all = append(s.all, one)
-	s.kinds.Range(func(_, v any) bool {
-		c := v.(*kindCount)
+	for _, c := range s.kinds {
 		total := c.total.Load()
 		c.rate, c.last = float64(total-c.last)/took, total
-		return true
-	})
+	}
 	s.before, s.at = st, now
 }
 
@@ -122,8 +119,7 @@ func (s *sampler) rates() (all []kindRate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k := range s.hub.Registry().All() {
-		v, _ := s.kinds.Load(k.Type)
-		c := v.(*kindCount)
+		c := s.kinds[k.Type]
 		all = append(all, kindRate{k.Type, c.total.Load(), c.rate})
 	}
 	return all

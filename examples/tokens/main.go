@@ -11,22 +11,16 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/crier-go/crier/event/catalog"
+	"github.com/crier-go/crier/examples/internal/program"
 	"github.com/crier-go/crier/hub"
-	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/sse"
 )
 
@@ -101,35 +95,7 @@ func newHandler(a *assistant, o *sse.Options) http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-func run(ctx context.Context, addr string) error {
-	a := &assistant{hub: hub.New(&catalog.Registry, nil), user: uuid.New(), conversation: uuid.New(), pause: 50 * time.Millisecond}
-	server := &http.Server{Handler: newHandler(a, nil), ReadHeaderTimeout: 10 * time.Second, ConnContext: transport.ConnContext}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	slog.Info("listening", "url", "http://"+listener.Addr().String())
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		stopped <- transport.Shutdown(ctx, server, a.hub)
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return <-stopped
-}
-
 func main() {
-	addr := flag.String("addr", "localhost:8080", "the `address` to listen on")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	if err := run(ctx, *addr); err != nil {
-		slog.Error("the assistant stopped", "error", err)
-		os.Exit(1)
-	}
+	a := &assistant{hub: hub.New(&catalog.Registry, nil), user: uuid.New(), conversation: uuid.New(), pause: 50 * time.Millisecond}
+	program.Main("the assistant", a.hub, newHandler(a, nil))
 }

@@ -34,6 +34,32 @@ type Result struct {
 	P50, P99 time.Duration
 }
 
+// A Total sums up several storms of as many clients.
+type Total struct {
+	Storms   int
+	CPU      time.Duration // of the server
+	elapsed  time.Duration
+	p50, p99 time.Duration // of the worst
+}
+
+// Add adds a storm and the processor time that it has cost the server.
+func (t *Total) Add(r Result, cpu time.Duration) {
+	t.Storms++
+	t.CPU += cpu
+	t.elapsed += r.Elapsed
+	t.p50, t.p99 = max(t.p50, r.P50), max(t.p99, r.P99)
+}
+
+// Report reports the total by a benchmark's ReportMetric.
+func (t *Total) Report(clients int, metric func(n float64, unit string)) {
+	n := float64(t.Storms * clients)
+	metric(float64(t.CPU.Microseconds())/n, "cpu-us/reconnect")
+	metric(n/t.elapsed.Seconds(), "reconnects/s")
+	metric(float64(t.p50.Microseconds())/1e3, "p50-ms")
+	metric(float64(t.p99.Microseconds())/1e3, "p99-ms")
+	metric(0, "ns/op")
+}
+
 // Clients are connected clients. The zero value has none.
 type Clients struct{ conns []net.Conn }
 

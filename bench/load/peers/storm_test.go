@@ -153,9 +153,7 @@ func overStorm(b *testing.B, s *stormServer, clients int) {
 	server := &http.Server{Handler: s.handler}
 	go server.Serve(l) //nolint:errcheck // ends with Close
 	b.Cleanup(func() { server.Close() })
-	var all storm.Result
-	var cpu time.Duration
-	turns := 0
+	var all storm.Total
 	for b.Loop() {
 		c, err := child.Start(b.Context(), roleStorm)
 		if err != nil {
@@ -167,19 +165,12 @@ func overStorm(b *testing.B, s *stormServer, clients int) {
 			Addr: l.Addr().String(), Request: s.request, Hello: s.hello,
 			Clients: clients, AtOnce: 256, Missed: stormMissed, Timeout: 20 * time.Second,
 		}, &r)
-		cpu += machine.CPU() - began
+		cpu := machine.CPU() - began
 		c.Stop()
 		if err != nil {
 			b.Fatal(err)
 		}
-		turns++
-		all.Elapsed += r.Elapsed
-		all.P50, all.P99 = max(all.P50, r.P50), max(all.P99, r.P99)
+		all.Add(r, cpu)
 	}
-	n := float64(turns * clients)
-	b.ReportMetric(float64(cpu.Microseconds())/n, "cpu-us/reconnect")
-	b.ReportMetric(n/all.Elapsed.Seconds(), "reconnects/s")
-	b.ReportMetric(float64(all.P50.Microseconds())/1e3, "p50-ms")
-	b.ReportMetric(float64(all.P99.Microseconds())/1e3, "p99-ms")
-	b.ReportMetric(0, "ns/op")
+	all.Report(clients, b.ReportMetric)
 }
