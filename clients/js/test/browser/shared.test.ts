@@ -10,7 +10,9 @@ inEachBrowser((browser, name) => {
   let proxy: Proxy;
   let context: BrowserContext;
   const begin = async (...flags: string[]) => {
-    server = await Server.start(...flags);
+    // As often as the tabs expect it: a stream that seems silent is opened again, and /revoke
+    // ends only those that are open.
+    server = await Server.start("-heartbeat", "2s", ...flags);
     proxy = await Proxy.before(server);
     context = await browser().newContext();
   };
@@ -72,7 +74,7 @@ inEachBrowser((browser, name) => {
   });
 
   test("tabs that come and go, whoever leads, hear everything once", async () => {
-    await begin("-heartbeat", "2s");
+    await begin();
     let tabs = await openAll(4);
     const heard: string[] = [];
     for (let i = 0; i < 6; i++) {
@@ -105,7 +107,7 @@ inEachBrowser((browser, name) => {
   });
 
   test("a tab that joins has missed nothing since its cursor", async () => {
-    await begin("-heartbeat", "2s");
+    await begin();
     const [first] = await openAll(1);
     await server.publish("before the page");
     await first?.heard(["before the page"]);
@@ -123,7 +125,7 @@ inEachBrowser((browser, name) => {
 
   for (const ws of [undefined, "/ws"]) {
     test(`a tab that the others cannot help asks the server${ws ? ", over WebSocket" : ""}`, async () => {
-      await begin("-heartbeat", "2s");
+      await begin();
       const [first] = await openAll(1, { categories: ["test"], ws });
       const tab = await Tab.open(context, proxy.url);
       const from = await cursor();
@@ -220,6 +222,7 @@ inEachBrowser((browser, name) => {
   test("a session that ends ends it for all, and the next page begins anew", async () => {
     await begin();
     const tabs = await openAll(3);
+    await oneStream();
     await server.post("/revoke");
     for (const tab of tabs) await expect.poll(() => tab.status(), { timeout: 20_000 }).toMatchObject({ state: "ended", reason: "revoked" });
     const [next] = await openAll(1);
@@ -239,7 +242,7 @@ inEachBrowser((browser, name) => {
 
   // Only Chromium can be told to crash a page.
   test.runIf(name === "chromium")("the leader's tab crashes", async () => {
-    await begin("-heartbeat", "2s");
+    await begin();
     let tabs = await openAll(4);
     const heard: string[] = [];
     for (let i = 0; i < 3; i++) {
@@ -256,7 +259,7 @@ inEachBrowser((browser, name) => {
   });
 
   test("the leader's tab stands still, and goes on", async () => {
-    await begin("-heartbeat", "2s");
+    await begin();
     const tabs = await openAll(4);
     const heard: string[] = [];
     const leader = await leaderOf(tabs);
