@@ -3,6 +3,7 @@ package sse_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -92,8 +93,8 @@ func TestGolden(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for transportName, lean := range map[string]bool{"net/http": false, "lean": true} {
-				t.Run(transportName, func(t *testing.T) {
+			for _, o := range []sse.Options{{}, {Lean: true}, {Compress: true}, {Lean: true, Compress: true}} {
+				t.Run(fmt.Sprintf("lean=%t,gzip=%t", o.Lean, o.Compress), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						options := c.hub
 						f := fixture.New(t, &options)
@@ -101,11 +102,14 @@ func TestGolden(t *testing.T) {
 						if c.before != nil {
 							r.Header.Set("Last-Event-ID", c.before(f))
 						}
-						o := c.o
-						if o.Heartbeat == 0 {
-							o.Heartbeat = time.Hour
+						o.Common = c.o
+						if o.Common.Heartbeat == 0 {
+							o.Common.Heartbeat = time.Hour
 						}
-						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: lean}))
+						if o.Compress {
+							r.Header.Set("Accept-Encoding", "gzip")
+						}
+						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &o))
 						if got := stream(t, server.Dial(), r, func() {
 							if c.during != nil {
 								c.during(f)
@@ -125,7 +129,7 @@ var (
 	cursorID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 )
 
-// stream returns what comes in a stream while something is done.
+// stream returns what comes in a stream while something is done. It is decompressed.
 func stream(t *testing.T, conn *memnet.Conn, r *http.Request, do func()) string {
 	t.Helper()
 	fixture.Send(t, conn, r)
@@ -136,7 +140,8 @@ func stream(t *testing.T, conn *memnet.Conn, r *http.Request, do func()) string 
 	synctest.Wait() // it has opened
 	do()
 	conn.SetReadDeadline(time.Now().Add(time.Second))
+	body := decompressed(t, resp)
 	var b strings.Builder
-	io.Copy(&b, resp.Body) // until the deadline, or the end
+	io.Copy(&b, body) // until the deadline, or the end
 	return cursorID.ReplaceAllString(eventID.ReplaceAllString(b.String(), "EVENT"), "CURSOR")
 }
