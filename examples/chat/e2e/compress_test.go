@@ -33,65 +33,88 @@ var longNote = event.Define[string](&registry, "test", "test.page", "Two kilobyt
 // as soon as it is published, and a cut is no more than a cut.
 func TestCompressed(t *testing.T) {
 	t.Parallel()
-	for name, run := range map[string]func(t *testing.T, page string){"chromium": runChromium, "firefox": runFirefox} {
-		for _, lean := range []bool{false, true} {
-			for _, behind := range []string{"", "nginx"} {
-				t.Run(fmt.Sprintf("%s,lean=%t,%s", name, lean, behind), func(t *testing.T) {
-					s := newCompressed(t, lean)
-					url := s.server.URL
-					if behind != "" {
-						url = startNginx(t, s.server.Listener.Addr().String())
-					}
-					run(t, url)
-					for _, via := range []string{"sse", "ws"} {
-						s.wait(t, via+" stream.cursor", 1)
-					}
-					before := s.line.sent.Load()
-					want := s.publishOneByOne(t, 0, 5)
-					if sent := s.line.sent.Load() - before; sent > 2*10*2000/3 {
-						t.Errorf("5 events of 2 kB took %d bytes on both streams", sent)
-					}
-					s.line.cut()
-					want = append(want, s.publish(t, 5, 8)...)
-					s.wait(t, "sse test.page", 8)
-					if got := s.data("sse test.page"); !slices.Equal(got, want) || s.count("sse stream.gap") > 0 {
-						t.Errorf("over SSE came %.300q and %d gaps, want %.300q", got, s.count("sse stream.gap"), want)
-					}
-				})
+	for _, c := range []struct {
+		browser string
+		run     func(t *testing.T, page string)
+		lean    bool
+		nginx   bool
+	}{
+		{"chromium", runChromium, false, false},
+		{"chromium", runChromium, true, true},
+		{"firefox", runFirefox, false, true},
+		{"firefox", runFirefox, true, false},
+	} {
+		t.Run(fmt.Sprintf("%s,lean=%t,nginx=%t", c.browser, c.lean, c.nginx), func(t *testing.T) {
+			s := newCompressed(t, c.lean)
+			url := s.server.URL
+			if c.nginx {
+				url = startNginx(t, s.server.Listener.Addr().String())
 			}
+			c.run(t, url)
+			for _, via := range []string{"sse", "ws"} {
+				s.wait(t, via+" stream.cursor", 1)
+			}
+			before := s.line.sent.Load()
+			want := s.publishOneByOne(t, 0, 5)
+			if sent := s.line.sent.Load() - before; sent > 2*10*2000/3 {
+				t.Errorf("5 events of 2 kB took %d bytes on both streams", sent)
+			}
+			s.line.cut()
+			want = append(want, s.publish(t, 5, 8)...)
+			s.wait(t, "sse test.page", 8)
+			if got := s.data("sse test.page"); !slices.Equal(got, want) || s.count("sse stream.gap") > 0 {
+				t.Errorf("over SSE came %.300q and %d gaps, want %.300q", got, s.count("sse stream.gap"), want)
+			}
+		})
+	}
+	const fetch = "for await (const piece of (await fetch(process.argv[1])).body) process.stdout.write(piece)"
+	for program, args := range map[string][]string{
+		"curl": {"-sSN", "--compressed"},
+		"node": {"--input-type=module", "-e", fetch}, // undici
+	} {
+		t.Run(program, func(t *testing.T) { readCompressed(t, program, args...) })
+	}
+}
+
+// readCompressed has a program print a stream: each event as soon as it is published,
+// and the end without complaint.
+func readCompressed(t *testing.T, program string, args ...string) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		missing(t, "%s is missing: install it (Debian: apt install curl nodejs)", program)
+	}
+	s := newCompressed(t, true)
+	cmd := exec.CommandContext(t.Context(), path, append(args, s.server.URL+"/events")...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "data: {}" {
+	}
+	before := s.line.sent.Load()
+	for n := range 3 { // each is read before the next is published
+		want := s.publish(t, n, n+1)[0]
+		for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {
+		}
+		if got := strings.TrimPrefix(lines.Text(), "data: "); got != want {
+			t.Fatalf("%s printed %.100q, %v; want %.100q", program, got, lines.Err(), want)
 		}
 	}
-	t.Run("curl", func(t *testing.T) {
-		program, err := exec.LookPath("curl")
-		if err != nil {
-			missing(t, "curl is missing: install it (Debian: apt install curl)")
-		}
-		s := newCompressed(t, true)
-		curl := exec.CommandContext(t.Context(), program, "-sSN", "--compressed", s.server.URL+"/events")
-		out, err := curl.StdoutPipe()
-		if err == nil {
-			err = curl.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for lines.Scan() && lines.Text() != "data: {}" {
-		}
-		for _, want := range s.publish(t, 0, 3) { // each is read before the next is published
-			for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {
-			}
-			if got := strings.TrimPrefix(lines.Text(), "data: "); got != want {
-				t.Fatalf("curl printed %.100q, %v; want %.100q", got, lines.Err(), want)
-			}
-		}
-		s.hub.Shutdown(t.Context())
-		for lines.Scan() {
-		}
-		if err := curl.Wait(); err != nil {
-			t.Errorf("curl does not like how the stream ends: %v", err)
-		}
-	})
+	if sent := s.line.sent.Load() - before; sent > 3*2000/3 {
+		t.Errorf("3 events of 2 kB took %d bytes", sent)
+	}
+	if err := s.hub.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%s does not like how the stream ends: %v", program, err)
+	}
 }
 
 // A compressed is a server whose streams are compressed.
