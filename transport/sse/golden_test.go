@@ -87,6 +87,23 @@ func TestGolden(t *testing.T) {
 			during: func(f *fixture.Fixture) { f.Publish("a"); f.Alert("b") },
 			want:   opening + "id: EVENT\nevent: alert.raised\ndata: \"b\"\n\n",
 		},
+		"text": { // one data line for each of its lines, and nothing that could forge a frame
+			during: func(f *fixture.Fixture) { f.HTML("<p>\n a &amp; b</p>\r\n\revent: x\n") },
+			want:   opening + "id: EVENT\nevent: note.rendered\ndata: <p>\ndata:  a &amp; b</p>\ndata: \ndata: event: x\ndata: \n\n",
+		},
+		"joined": {
+			during: func(f *fixture.Fixture) {
+				f.Hub.Join(context.Background(), fixture.Alice, "room:one")
+				f.PublishTo(hub.Topic("room:one"), "a")
+				synctest.Wait() // it has been written: Leave also takes what has not
+				f.Hub.Leave(context.Background(), fixture.Alice, "room:one")
+				f.PublishTo(hub.Topic("room:one"), "b")
+			},
+			want: opening +
+				"id: CURSOR\nevent: stream.filter\ndata: {\"categories\":[\"notes\",\"alerts\"],\"topics\":[\"room:one\"]}\n\n" +
+				"id: EVENT\nevent: note.added\ndata: \"a\"\n\n" +
+				"id: CURSOR\nevent: stream.filter\ndata: {\"categories\":[\"notes\",\"alerts\"],\"topics\":[]}\n\n",
+		},
 		"revoked": {
 			during: func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) },
 			want:   opening + "retry: 3000\nid: CURSOR\nevent: stream.end\ndata: {\"reason\":\"revoked\"}\n\n",
