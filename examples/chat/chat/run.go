@@ -1,5 +1,6 @@
 // Package chat is the chat of examples/chat as a package, so that other programs
-// can run it with a backplane: see examples/cluster.
+// can run it with a backplane (examples/cluster), or with metrics and traces
+// (examples/operated).
 //
 // Read it from kinds.go, which says what can happen, through messages.go and
 // presence.go, which publish it, and journal.go, which derives what the chat
@@ -23,6 +24,8 @@ import (
 type Options struct {
 	// Addr is the TCP address to listen on.
 	Addr string
+	// Listener, if set, is where the chat listens instead of Addr. Run closes it.
+	Listener net.Listener
 	// KeyFile keeps the key that signs session cookies. Processes with the same
 	// key know each other's people. Empty means crier-chat/key in the user's
 	// configuration directory.
@@ -33,6 +36,11 @@ type Options struct {
 	Backplane hub.Backplane
 	// Logger receives what an operator must know. Nil means slog.Default().
 	Logger *slog.Logger
+	// Configure, if set, may change the bounds of the hub and of its streams.
+	Configure func(*hub.Options, *transport.Options)
+	// Extend, if set, is called with the hub before it has a stream, and with
+	// what the chat answers. The handler that it returns is served in its place.
+	Extend func(h *hub.Hub, chat http.Handler) http.Handler
 }
 
 // shutdownTime is how long open streams get to be told that it is over.
@@ -40,29 +48,30 @@ const shutdownTime = 5 * time.Second
 
 // Run serves the chat until ctx is over, and then ends it in good order.
 func Run(ctx context.Context, o Options) error {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	log := o.Logger
-	if log == nil {
-		log = slog.Default()
-	}
-	key, err := loadKey(o.KeyFile)
-	if err != nil {
-		return fmt.Errorf("the key for session cookies: %w", err)
-	}
-	listener, err := net.Listen("tcp", o.Addr)
+	listener, err := listen(o)
 	if err != nil {
 		return err
 	}
-	chat, err := openServer(ctx, key, o.Backplane, log)
+	key, err := loadKey(o.KeyFile)
+	if err != nil {
+		return errors.Join(fmt.Errorf("the key for session cookies: %w", err), listener.Close())
+	}
+	chat, err := openServer(ctx, key, o)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer chat.close()
 	srv := &http.Server{
-		Handler: chat.handler(),
+		Handler: chat.served,
 		// Streams are open for hours, so there is no ReadTimeout or WriteTimeout
 		// here: the transports have deadlines of their own, for each write.
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       transport.ConnContext, // notices slow and vanished clients
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -84,6 +93,13 @@ func Run(ctx context.Context, o Options) error {
 		err = errors.Join(err, serr)
 	}
 	return err
+}
+
+func listen(o Options) (net.Listener, error) {
+	if o.Listener != nil {
+		return o.Listener, nil
+	}
+	return net.Listen("tcp", o.Addr)
 }
 
 // reachable turns the address that is listened on into one for a browser: the
