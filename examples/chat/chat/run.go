@@ -1,9 +1,10 @@
 // Package chat is the chat of examples/chat as a package, so that other programs
 // can run it with a backplane: see examples/cluster.
 //
-// Read it from kinds.go, which says what can happen, through messages.go and
-// presence.go, which publish it, and journal.go, which derives what the chat
-// knows from what was published, to server.go, where the streams are served.
+// Read it from kinds.go, which says what can happen, through messages.go,
+// membership.go and presence.go, which publish it, and journal.go, which derives
+// what the chat knows from what was published, to server.go, where the streams are
+// served. A room is a topic of the hub: see rooms.go.
 package chat
 
 import (
