@@ -75,13 +75,16 @@ func loadsPages(ctx context.Context, p *person) {
 	}
 }
 
-// sleeps comes back when the room "prices" does not have the events any more that
-// were missed. The stream begins with a gap.
+// sleeps loads a page and closes the laptop. When the page's stream starts, the room
+// "prices" does not have the events any more that were missed: it begins with a
+// gap.
 func sleeps(ctx context.Context, p *person) {
-	topics := append(topicsOf(p.name), topic(pricesRoom))
-	last, _ := p.listen(ctx, visit{topics: topics, stay: about(p.a(10 * time.Second))})
-	if wait(ctx, p.a(40*time.Second)) {
-		p.listen(ctx, visit{lastID: last, topics: topics, stay: about(p.a(10 * time.Second))})
+	cursor, err := p.state(ctx)
+	if p.try(ctx, "load a page", err) && wait(ctx, p.a(time.Minute)) {
+		p.listen(ctx, visit{
+			lastID: cursor, topics: append(topicsOf(p.name), topic(pricesRoom)),
+			stay: about(p.a(20 * time.Second)),
+		})
 	}
 }
 
