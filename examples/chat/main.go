@@ -1,4 +1,4 @@
-// Command chat is Crier at work: a lobby, direct messages, who is online and
+// Command chat is Crier at work: a lobby, rooms, direct messages, who is online and
 // who is typing, in one program with one page.
 //
 //	go run ./examples/chat            # http://localhost:8080

@@ -2,9 +2,10 @@
 // can run it with a backplane (examples/cluster), or with metrics and traces
 // (examples/operated).
 //
-// Read it from kinds.go, which says what can happen, through messages.go and
-// presence.go, which publish it, and journal.go, which derives what the chat
-// knows from what was published, to server.go, where the streams are served.
+// Read it from kinds.go, which says what can happen, through messages.go,
+// membership.go and presence.go, which publish it, and journal.go, which derives
+// what the chat knows from what was published, to server.go, where the streams are
+// served. A room is a topic of the hub: see rooms.go.
 package chat
 
 import (

@@ -33,6 +33,21 @@ export function avatar(person, target = el('span', { class: 'avatar', 'aria-hidd
   return target;
 }
 
+// withDot is a person's avatar with a dot that is green if on is set. said is what
+// the dot means, for those who do not see it.
+export function withDot(person, on, said) {
+  return el('span', { class: on ? 'presence on' : 'presence' }, avatar(person), el('span', { class: 'hidden' }, said));
+}
+
+// keepFocus lets lists be drawn anew under somebody who walks through them by keyboard.
+export function keepFocus(draw) {
+  const id = document.activeElement?.id;
+  draw();
+  if (id && document.activeElement?.id !== id) $(id)?.focus();
+}
+
+export const byName = (a, b) => a.name.localeCompare(b.name);
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 

@@ -1,7 +1,8 @@
 // The log is the open conversation: its messages, and where it is scrolled to.
 
-import { KEPT, LOBBY } from './model.js';
+import { KEPT } from './model.js';
 import { timeOf } from './id.js';
+import { emptyOf } from './names.js';
 import { $, avatar, clockTime, dayName, el, soon } from './dom.js';
 
 const TOGETHER = 5 * 60_000; // messages of one person within this time share one header
@@ -94,12 +95,8 @@ export class Log {
   }
 
   #describeEmpty() {
-    const { key, peer, messages } = this.#shown;
-    $('empty').hidden = messages.length > 0;
-    $('empty-title').textContent = key === LOBBY ? 'Nobody has said anything yet' : `You and ${peer.name}`;
-    $('empty-text').textContent = key === LOBBY
-      ? 'What is written here reaches everyone, in the same order. To be somebody else as well, open a private window.'
-      : 'Only the two of you receive what is written here, in every tab that either has open.';
+    $('empty').hidden = this.#shown.messages.length > 0;
+    [$('empty-title').textContent, $('empty-text').textContent] = emptyOf(this.#shown);
   }
 
   #atEnd() {
