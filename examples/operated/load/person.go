@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -51,7 +52,7 @@ func (p *person) a(d time.Duration) time.Duration { return time.Duration(float64
 // live does what people of a habit do until ctx is over.
 func (p *person) live(ctx context.Context, h habit) {
 	defer p.http.CloseIdleConnections()
-	if !wait(ctx, about(p.a(time.Second))) { // they do not all come at once
+	if !wait(ctx, rand.N(p.a(20*time.Second))) { // they do not all come at once
 		return
 	}
 	for !p.try(ctx, "log in", p.logIn(ctx)) {
