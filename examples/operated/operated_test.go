@@ -273,7 +273,7 @@ func (p *program) traces() {
 	}
 	requests, streams := map[string]span{}, 0
 	var publishes []span
-	metrics := ""
+	var metrics strings.Builder
 	for d := json.NewDecoder(bytes.NewReader(p.telemetry.bytes())); ; {
 		var line struct {
 			span
@@ -286,7 +286,7 @@ func (p *program) traces() {
 		}
 		switch {
 		case line.ScopeMetrics != nil:
-			metrics += string(line.ScopeMetrics)
+			metrics.Write(line.ScopeMetrics)
 		case line.Name == "POST /messages":
 			requests[line.SpanContext.SpanID] = line.span
 		case line.Name == "publish chat.message.room":
@@ -304,7 +304,7 @@ func (p *program) traces() {
 		p.t.Errorf("%d spans of publishes, %d of streams", len(publishes), streams)
 	}
 	for _, name := range []string{"crier.server.active_connections", "messaging.client.sent.messages", "http.server.request.duration"} {
-		if !strings.Contains(metrics, `"`+name+`"`) {
+		if !strings.Contains(metrics.String(), `"`+name+`"`) {
 			p.t.Errorf("there is no metric %s", name)
 		}
 	}
