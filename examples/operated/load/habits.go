@@ -59,7 +59,7 @@ func commutes(ws bool) func(context.Context, *person) {
 	return func(ctx context.Context, p *person) {
 		last := ""
 		for range 10 {
-			last, _ = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.a(15 * time.Second))})
+			last = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.a(15 * time.Second))})
 			if !wait(ctx, about(p.a(4*time.Second))) {
 				return
 			}
@@ -126,6 +126,7 @@ func logsOut(ctx context.Context, p *person) {
 	defer leave()
 	tab.Go(func() { p.listen(visiting, visit{topics: topicsOf(p.name), stay: p.a(time.Minute)}) })
 	if wait(ctx, about(p.a(15*time.Second))) && p.try(ctx, "log out", p.logOut(ctx)) {
+		leave() // a browser has no cookie any more to reconnect with
 		wait(ctx, about(p.a(5*time.Second)))
 		p.try(ctx, "log in again", p.logIn(ctx))
 	}

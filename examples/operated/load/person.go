@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -179,9 +178,8 @@ type visit struct {
 	buffer int
 }
 
-// listen opens a stream and reads it. It returns the id to resume from, and whether
-// the stream has ended well.
-func (p *person) listen(ctx context.Context, v visit) (lastID string, ok bool) {
+// listen opens a stream and reads it. It returns the id to resume from.
+func (p *person) listen(ctx context.Context, v visit) (lastID string) {
 	visiting, leave := context.WithTimeout(ctx, v.stay)
 	defer leave()
 	address := p.url + "/events"
@@ -202,23 +200,22 @@ func (p *person) listen(ctx context.Context, v visit) (lastID string, ok bool) {
 			p.try(visiting, "read the state after a gap", err)
 		},
 	})
-	if err != nil {
-		return v.lastID, p.try(visiting, "open a stream", err) || visiting.Err() != nil
+	if !p.try(visiting, "open a stream", err) {
+		return v.lastID
 	}
 	defer stream.Close()
 	for _, err := range stream.Events() {
-		if err != nil {
-			revoked, _ := errors.AsType[*client.StatusError](err)
-			return stream.LastID(), visiting.Err() != nil || revoked != nil || p.try(visiting, "read a stream", err)
+		if !p.try(visiting, "read a stream", err) {
+			break
 		}
 		if v.pause > 0 {
 			wait(visiting, v.pause)
 		}
 	}
-	return stream.LastID(), true
+	return stream.LastID()
 }
 
-// dialer returns a function that opens connections with a small buffer.
+// dialer returns a function that opens connections with a buffer of a size.
 func dialer(buffer int) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := &net.Dialer{Control: receiveBuffer(buffer)}
 	return d.DialContext
