@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/event"
 )
 
 // A habit is how somebody is connected. What a person does is repeated.
@@ -26,7 +28,7 @@ var habits = []habit{
 	{true, commutes(false)},
 	{true, commutes(true)},
 	{true, loadsPages},
-	{true, stays(false)},
+	{true, hasTwoTabs},
 	{true, readsSlowly},
 	{false, logsOut},
 	{true, stays(true)},
@@ -65,6 +67,17 @@ func commutes(ws bool) func(context.Context, *person) {
 			}
 		}
 	}
+}
+
+// hasTwoTabs has a page whose connection is lost now and then, and another that only
+// counts what is unread. The second filters the rest.
+func hasTwoTabs(ctx context.Context, p *person) {
+	var tabs sync.WaitGroup
+	defer tabs.Wait()
+	tabs.Go(func() {
+		p.listen(ctx, visit{categories: []event.Category{"chat"}, stay: p.a(4 * time.Minute)})
+	})
+	commutes(true)(ctx, p)
 }
 
 // loadsPages reads the state as a page does, and streams from the page's cursor.

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/client"
+	"github.com/crier-go/crier/event"
 )
 
 // A person is one who uses the chat.
@@ -167,10 +168,11 @@ func (p *person) header() http.Header {
 
 // A visit is a stream that a person has open for a while.
 type visit struct {
-	ws     bool
-	lastID string
-	topics []string
-	stay   time.Duration // how long
+	ws         bool
+	lastID     string
+	topics     []string
+	categories []event.Category // none means all
+	stay       time.Duration    // how long
 	// pause is how long the person looks at each event before taking the next.
 	pause time.Duration
 	// buffer is how many bytes may wait in this computer. Zero is the system's
@@ -191,7 +193,7 @@ func (p *person) listen(ctx context.Context, v visit) (lastID string) {
 	defer transport.CloseIdleConnections()
 	stream, err := client.Dial(visiting, address, &client.Options{
 		LastID:     v.lastID,
-		Filter:     client.Filter{Topics: v.topics},
+		Filter:     client.Filter{Categories: v.categories, Topics: v.topics},
 		Header:     p.header(),
 		HTTPClient: &http.Client{Transport: transport},
 		Dialer:     &websocket.Dialer{NetDialContext: dial},
