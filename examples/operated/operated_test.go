@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long anything may take here. A machine may be slow.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // A program is one that runs in this process, ten times as fast as usual.
 type program struct {
