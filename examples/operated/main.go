@@ -57,7 +57,7 @@ func main() {
 		return run(ctx, options{
 			listener: listener, keyFile: *keyFile, people: *people, speed: 1,
 			telemetry: os.Stdout, sampled: *sampled, every: *every,
-			writeTimeout: 2 * time.Second, announce: printURLs,
+			announce: printURLs, log: slog.Default(),
 		})
 	}()
 	if err != nil {

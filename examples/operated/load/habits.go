@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/event"
 )
 
 // A habit is how somebody is connected. What a person does is repeated.
@@ -26,7 +28,7 @@ var habits = []habit{
 	{true, commutes(false)},
 	{true, commutes(true)},
 	{true, loadsPages},
-	{true, stays(false)},
+	{true, hasTwoTabs},
 	{true, readsSlowly},
 	{false, logsOut},
 	{true, stays(true)},
@@ -59,12 +61,23 @@ func commutes(ws bool) func(context.Context, *person) {
 	return func(ctx context.Context, p *person) {
 		last := ""
 		for range 10 {
-			last, _ = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.a(15 * time.Second))})
+			last = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.a(15 * time.Second))})
 			if !wait(ctx, about(p.a(4*time.Second))) {
 				return
 			}
 		}
 	}
+}
+
+// hasTwoTabs has a page whose connection is lost now and then, and another that only
+// counts what is unread. The second filters the rest.
+func hasTwoTabs(ctx context.Context, p *person) {
+	var tabs sync.WaitGroup
+	defer tabs.Wait()
+	tabs.Go(func() {
+		p.listen(ctx, visit{categories: []event.Category{"chat"}, stay: p.a(4 * time.Minute)})
+	})
+	commutes(true)(ctx, p)
 }
 
 // loadsPages reads the state as a page does, and streams from the page's cursor.
@@ -75,13 +88,16 @@ func loadsPages(ctx context.Context, p *person) {
 	}
 }
 
-// sleeps comes back when the room "prices" does not have the events any more that
-// were missed. The stream begins with a gap.
+// sleeps loads a page and closes the laptop. When the page's stream starts, the room
+// "prices" does not have the events any more that were missed: it begins with a
+// gap.
 func sleeps(ctx context.Context, p *person) {
-	topics := append(topicsOf(p.name), topic(pricesRoom))
-	last, _ := p.listen(ctx, visit{topics: topics, stay: about(p.a(10 * time.Second))})
-	if wait(ctx, p.a(40*time.Second)) {
-		p.listen(ctx, visit{lastID: last, topics: topics, stay: about(p.a(10 * time.Second))})
+	cursor, err := p.state(ctx)
+	if p.try(ctx, "load a page", err) && wait(ctx, p.a(time.Minute)) {
+		p.listen(ctx, visit{
+			lastID: cursor, topics: append(topicsOf(p.name), topic(pricesRoom)),
+			stay: about(p.a(20 * time.Second)),
+		})
 	}
 }
 
@@ -123,6 +139,7 @@ func logsOut(ctx context.Context, p *person) {
 	defer leave()
 	tab.Go(func() { p.listen(visiting, visit{topics: topicsOf(p.name), stay: p.a(time.Minute)}) })
 	if wait(ctx, about(p.a(15*time.Second))) && p.try(ctx, "log out", p.logOut(ctx)) {
+		leave() // a browser has no cookie any more to reconnect with
 		wait(ctx, about(p.a(5*time.Second)))
 		p.try(ctx, "log in again", p.logIn(ctx))
 	}

@@ -95,7 +95,14 @@ func (p *person) mood() float64 {
 // include those whose connections are too slow for it.
 func prices(ctx context.Context, p *person) {
 	price := 100.0
-	for wait(ctx, p.a(100*time.Millisecond)) {
+	tick := time.NewTicker(p.a(100 * time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		price = max(1, price+rand.NormFloat64())
 		text := fmt.Sprintf("CRIER %.2f (%+.1f %% today). Prices are delayed by a tenth of a second and are not an offer.", price, price-100)
 		if !p.try(ctx, "say a price", p.post(ctx, "/messages", struct {
