@@ -26,8 +26,9 @@ type server struct {
 	log      *slog.Logger
 }
 
-// openServer returns a server. Close it, and shut its hub down.
-func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *slog.Logger) (*server, error) {
+// openServer returns a server, with the state from, or an empty one if that is nil.
+// Close it, and shut its hub down. Without an error, from has been read to its end.
+func openServer(ctx context.Context, key []byte, backplane hub.Backplane, from *saved, log *slog.Logger) (*server, error) {
 	s := &server{signer: signer{key}, log: log}
 	s.presence = newPresence(grace, s.announce)
 	options := &hub.Options{
@@ -57,12 +58,25 @@ func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *s
 		options.MaxAge = Retention
 		s.rooms.lapse = Retention
 	}
+	var refused error
+	failed := func(err error) { refused = err }
+	if from != nil {
+		options.Restore = from.hub
+		options.Observer.Error = func(err error) { failed(err) }
+	}
 	var err error
 	s.hub, err = hub.Open(ctx, &registry, options)
 	if err != nil {
 		return nil, err
 	}
+	failed = func(err error) { log.Error("crier", "error", err) } // as without an Observer.Error
 	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: backplane != nil, reported: s.reported, log: log}
+	if from != nil {
+		if err := s.restore(from, refused); err != nil {
+			s.abandon()
+			return nil, err
+		}
+	}
 	s.journal.catchUp()
 	if s.cluster != nil {
 		s.cluster.start()
@@ -76,6 +90,14 @@ func (s *server) close() {
 	if s.cluster != nil {
 		s.cluster.close()
 	}
+}
+
+// abandon ends a server that has served nobody.
+func (s *server) abandon() {
+	s.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.hub.Shutdown(ctx) // there are no streams to wait for
 }
 
 // handler returns everything that the chat answers.
