@@ -6,9 +6,9 @@
 //
 //   - Chromium, headless, with a separate browser context for every person: two
 //     people over SSE and WebSocket, direct messages, rooms, filters, a pulled plug, a
-//     change of transport, a restart of the server, gaps, phones, the dark. A
-//     script in the page notes every frame as the browser hands it over, so that
-//     a message that came twice is noticed though the page would hide it.
+//     change of transport, a restart of the server and a crash, gaps, phones, the
+//     dark. A script in the page notes every frame as the browser hands it over, so
+//     that a message that came twice is noticed though the page would hide it.
 //   - An EventSource against small servers made with the library, for what the
 //     chat cannot show: overload, revocation, many tabs, HTTP/2.
 //   - An EventSource that is opened by a ticket, in Chromium and in Firefox: it is
