@@ -5,7 +5,7 @@
 // # What it drives
 //
 //   - Chromium, headless, with a separate browser context for every person: two
-//     people over SSE and WebSocket, direct messages, filters, a pulled plug, a
+//     people over SSE and WebSocket, direct messages, rooms, filters, a pulled plug, a
 //     change of transport, a restart of the server, gaps, phones, the dark. A
 //     script in the page notes every frame as the browser hands it over, so that
 //     a message that came twice is noticed though the page would hide it.

@@ -43,7 +43,7 @@ export function withDot(person, on, said) {
 export function keepFocus(draw) {
   const id = document.activeElement?.id;
   draw();
-  if (id && document.activeElement?.id !== id) $(id)?.focus();
+  if (id && document.activeElement?.id !== id) $(id)?.focus({ preventScroll: true });
 }
 
 export const byName = (a, b) => a.name.localeCompare(b.name);
