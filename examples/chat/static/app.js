@@ -175,6 +175,7 @@ function followRooms() {
 // ---- what the user does
 
 function open(key) {
+  if (roomOf(key) !== null && !model.conversations.has(key)) return; // was left a moment ago
   current = model.conversation(key);
   current.unread = 0;
   $('title').textContent = titleOf(current);
