@@ -89,7 +89,7 @@ func spanName(_ string, r *http.Request) string {
 // configure sets bounds that the load reaches within a minute or two. A real program
 // has no need of it.
 func (o options) configure(h *hub.Options, t *transport.Options) {
-	h.UserEvents = 100
+	h.UserEvents = 50
 	h.StreamsPerUser = 4
 	t.WriteTimeout = time.Duration(float64(2*time.Second) / o.speed)
 	t.Retry = t.WriteTimeout
@@ -100,7 +100,6 @@ type observers struct {
 	page      *debug.Handler
 	collector *crierprom.Collector
 	stopOtel  func() error
-	err       error
 }
 
 // observe adds metrics, traces and the debug page to a hub and to what is served.
@@ -112,11 +111,12 @@ func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry, log *sl
 	registry.MustRegister(x.collector, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	// What could be made works, so an error is no reason not to serve.
-	x.stopOtel, x.err = crierotel.Instrument(h, &crierotel.Options{
+	var err error
+	x.stopOtel, err = crierotel.Instrument(h, &crierotel.Options{
 		TracerProvider: t.traces, MeterProvider: t.metrics, StreamSpans: true,
 	})
-	if x.err != nil {
-		log.Error("some metrics of OpenTelemetry are missing", "error", x.err)
+	if err != nil {
+		log.Error("some metrics of OpenTelemetry are missing", "error", err)
 	}
 
 	x.page = debug.NewHandler(h, fromThisMachine)

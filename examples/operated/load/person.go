@@ -46,17 +46,17 @@ func newPerson(o Options, name string, others []string) *person {
 	}
 }
 
-// a returns how long something takes at this person's speed.
-func (p *person) a(d time.Duration) time.Duration { return time.Duration(float64(d) / p.speed) }
+// scaled returns how long something takes at this person's speed.
+func (p *person) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / p.speed) }
 
 // live does what people of a habit do until ctx is over.
 func (p *person) live(ctx context.Context, h habit) {
 	defer p.http.CloseIdleConnections()
-	if !wait(ctx, rand.N(p.a(20*time.Second))) { // they do not all come at once
+	if !wait(ctx, rand.N(p.scaled(20*time.Second))) { // they do not all come at once
 		return
 	}
 	for !p.try(ctx, "log in", p.logIn(ctx)) {
-		if !wait(ctx, about(p.a(5*time.Second))) {
+		if !wait(ctx, about(p.scaled(5*time.Second))) {
 			return
 		}
 	}
@@ -67,7 +67,7 @@ func (p *person) live(ctx context.Context, h habit) {
 	}
 	for ctx.Err() == nil {
 		h.do(ctx, p)
-		if !wait(ctx, about(p.a(time.Second))) {
+		if !wait(ctx, about(p.scaled(time.Second))) {
 			return
 		}
 	}
