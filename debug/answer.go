@@ -128,7 +128,7 @@ func (a *answer) meaning(s hub.StreamExplanation) string {
 // A word is how the page names a verdict.
 type word struct {
 	label   string
-	tone    string // good, wait or bad, for its colour
+	tone    string // good, wait, bad or over, for its colour
 	meaning string
 }
 
@@ -144,7 +144,7 @@ var words = map[hub.Verdict]word{
 	hub.VerdictForbidden:    {"forbidden", "bad", "The session is not allowed to receive the event's category."},
 	hub.VerdictNotConnected: {"not connected", "bad", "The stream was opened after the event, and its client gave no last id to resume from."},
 	hub.VerdictRevoked:      {"revoked before", "bad", "The stream was revoked before the event was published."},
-	hub.VerdictEnded:        {"ended before", "bad", "The stream had ended before the event was published."},
+	hub.VerdictEnded:        {"ended before", "over", "The stream had ended before the event was published."},
 	hub.VerdictNotFollowed:  {"topic not followed", "bad", "The event was for topics that the stream did not follow."},
 	hub.VerdictNotAddressed: {"for other users", "bad", "The event was published to other users."},
 	hub.VerdictUnknown:      {"unknown", "wait", "What is remembered does not say."},

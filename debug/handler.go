@@ -20,7 +20,7 @@ var files embed.FS
 
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"ago": ago, "stamp": stamp, "clock": clock, "bytes": byteSize, "count": count[uint64], "rate": rate, "plural": plural[int], "plural64": plural[uint64],
-	"reason": func(r hub.Reason) string { return reasonText(string(r)) }, "label": label, "tone": tone, "meaning": meaning,
+	"reason": func(r hub.Reason) string { return reasonText(string(r)) }, "start": startText, "label": label, "tone": tone, "meaning": meaning,
 }).ParseFS(files, "page.html"))
 
 // A Handler serves the debug page of a hub. Make one with [NewHandler]. It is safe

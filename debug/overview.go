@@ -51,9 +51,9 @@ func cards(v view) []card {
 		keepUp = "the furthest stream is " + count(v.Stats.Behind) + " publishes behind"
 	}
 	return []card{
-		{"streams open", count(streams), by + count(v.Stats.Users) + " users", sparkline(v.Samples, func(s sample) float64 { return float64(s.Streams) })},
+		{"streams open", count(streams), by + plural(v.Stats.Users, "user"), sparkline(v.Samples, func(s sample) float64 { return float64(s.Streams) })},
 		{"published a second", rate(last.Published), count(v.Stats.Published) + " in all", sparkline(v.Samples, func(s sample) float64 { return s.Published })},
 		{"delivered a second", rate(last.Delivered), count(v.Stats.Delivered) + " in all; " + keepUp, sparkline(v.Samples, func(s sample) float64 { return s.Delivered })},
-		{"retained for replay", byteSize(v.Stats.Bytes), count(v.Stats.Retained) + " entries", sparkline(v.Samples, func(s sample) float64 { return float64(s.Bytes) })},
+		{"retained for replay", byteSize(v.Stats.Bytes), plural(v.Stats.Retained, "entry", "entries"), sparkline(v.Samples, func(s sample) float64 { return float64(s.Bytes) })},
 	}
 }

@@ -93,16 +93,52 @@ func describe(s hub.StreamStatus) stream {
 	}
 }
 
-// State says in a few words whether the stream is open, or why it ended.
+// State says whether the stream is open.
 func (s stream) State() string {
 	switch {
-	case s.Ended.IsZero() && s.Reason == "":
-		return "open"
-	case s.Ended.IsZero():
-		return "ending: " + reasonText(s.Reason)
+	case !s.Ended.IsZero():
+		return "ended"
+	case s.Reason != "":
+		return "ending"
 	}
-	return "ended " + ago(s.Ended) + ": " + reasonText(s.Reason)
+	return "open"
 }
+
+// Tone is the colour of the state.
+func (s stream) Tone() string {
+	return map[string]string{"open": "good", "ending": "wait", "ended": "over"}[s.State()]
+}
+
+// Why says when and why the stream ended, if it has.
+func (s stream) Why() string {
+	switch {
+	case !s.Ended.IsZero():
+		return ago(s.Ended) + ", " + reasonText(s.Reason)
+	case s.Reason != "":
+		return "now, " + reasonText(s.Reason)
+	}
+	return ""
+}
+
+// Who names an audience, as it looks from the user's page.
+func (v view) Who(audience string) string {
+	if v.User != "" && audience == "user:"+v.User {
+		return "this user"
+	}
+	return audience
+}
+
+// startTexts say where a stream began, for a person.
+var startTexts = map[hub.Start]string{
+	hub.StartNew:     "new",
+	hub.StartPage:    "new, from a page",
+	hub.StartCursor:  "resumed",
+	hub.StartEvent:   "resumed after an event",
+	hub.StartEvicted: "resumed with a gap",
+	hub.StartUnknown: "last id unknown",
+}
+
+func startText(s hub.Start) string { return startTexts[s] }
 
 // reasonTexts say why a stream ended, for a person.
 var reasonTexts = map[string]string{

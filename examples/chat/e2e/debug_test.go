@@ -182,7 +182,7 @@ func TestTicketNotConnected(t *testing.T) {
 	c.until("the laptop was told of the gap", func() bool { return c.hub.Streams(c.user)[0].Gaps == 1 })
 	c.connect("device=phone")
 	c.search("42")
-	c.says("main", "2 open streams, 1 that ended", "the client has gone", "1 gap", "session laptop", "session phone")
+	c.says("main", "2 open streams, 1 that ended", "the client has gone", "1 gap", "resumed with a gap", "session laptop", "session phone")
 	c.search("42", e.ID().String())
 	c.says("#answer", "Not delivered to any of the user's 3 streams.", "it has been evicted since",
 		"evicted before it was read", "The client is told of a gap.",
