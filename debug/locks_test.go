@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,10 +72,6 @@ func (c crowd) views() map[string]string {
 // Subscribe took at the same time.
 type meanwhile struct{ took, publish, subscribe time.Duration }
 
-func (m meanwhile) min(o meanwhile) meanwhile {
-	return meanwhile{min(m.took, o.took), min(m.publish, o.publish), min(m.subscribe, o.subscribe)}
-}
-
 // wait publishes and opens streams, one after the other, while do runs.
 func (c crowd) wait(t testing.TB, do func()) (m meanwhile) {
 	var done atomic.Int64
@@ -113,8 +110,7 @@ func (c crowd) show(t testing.TB, query string) (page, idle meanwhile) {
 // lock for long that a publish or a Subscribe needs.
 //
 // Whatever else the machine does makes single pages slower. What the page does itself
-// makes all of them slower: so the best of many pages counts, and the first that is
-// good enough is the last.
+// makes all of them slower: so each view has some attempts, and one has to be good.
 func TestManyStreams(t *testing.T) {
 	longest, longestWait := 200*time.Millisecond, 10*time.Millisecond
 	if race {
@@ -122,19 +118,26 @@ func TestManyStreams(t *testing.T) {
 	}
 	c := newCrowd(t)
 	for name, query := range c.views() {
-		best, idle := c.show(t, query)
-		good := func() bool {
-			return best.took <= longest && best.publish <= longestWait+4*idle.publish && best.subscribe <= longestWait+4*idle.subscribe
+		took := time.Hour
+		for n := 0; n < 30 && took > longest; n++ {
+			began := time.Now()
+			get(t, c.page, query)
+			took = min(took, time.Since(began))
 		}
-		for n := 0; n < 30 && !good(); n++ {
-			nextBest, nextIdle := c.show(t, query)
-			best, idle = best.min(nextBest), idle.min(nextIdle)
+		if took > longest {
+			t.Errorf("%s takes %v at best", name, took)
 		}
-		text := fmt.Sprintf("%s: %v; the longest publish and Subscribe meanwhile: %v and %v, without the page %v and %v",
-			name, best.took, best.publish, best.subscribe, idle.publish, idle.subscribe)
-		if t.Log(text); !good() {
-			t.Errorf("too slow: %s", text)
+		var tried []string
+		for good := false; !good; {
+			page, idle := c.show(t, query)
+			good = page.publish <= longestWait+2*idle.publish && page.subscribe <= longestWait+2*idle.subscribe
+			tried = append(tried, fmt.Sprintf("%v and %v, without the page %v and %v", page.publish, page.subscribe, idle.publish, idle.subscribe))
+			if len(tried) == 10 && !good {
+				t.Errorf("%s: too slow are a publish and a Subscribe meanwhile: %s", name, strings.Join(tried, "; "))
+				break
+			}
 		}
+		t.Logf("%s: %v; a publish and a Subscribe meanwhile: at most %s", name, took, tried[len(tried)-1])
 	}
 }
 
