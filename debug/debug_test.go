@@ -179,6 +179,9 @@ func TestBadInput(t *testing.T) {
 		if code != want || strings.Contains(body, "<script>") {
 			t.Errorf("%q: %d, want %d:\n%s", query, code, want, body)
 		}
+		if strings.HasPrefix(query, one+"&event=") && code != 200 && !strings.Contains(body, "1 open stream") {
+			t.Errorf("%q: the user is not shown:\n%s", query, body)
+		}
 		if strings.Contains(query, "view=") && code != 200 && !strings.Contains(query, "format") && !strings.Contains(body, `role="alert"`) {
 			t.Errorf("%q: no error is shown:\n%s", query, body)
 		}

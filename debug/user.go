@@ -85,11 +85,11 @@ func (d *Handler) user(r *http.Request) view {
 	if user == uuid.Nil {
 		return fail(http.StatusBadRequest, "The user is not an id. An id is a UUID, like 6f1f2f0c-0a0e-5d0e-9b1c-000000000001.")
 	}
-	v.User = user.String()
 	cut, why := readCut(r)
 	if why != "" {
 		return fail(http.StatusBadRequest, why)
 	}
+	v.User = user.String()
 	var topics []string
 	for _, s := range d.hub.Streams(user) {
 		if s.Ended.IsZero() {

@@ -216,7 +216,7 @@ func TestTicketRevoked(t *testing.T) {
 	c.shot("debug-revoked-phone")
 }
 
-// Every view fits a phone, whatever it is called, and follows what happens.
+// Every view fits a phone, whatever streams are called. The log follows what happens.
 func TestDebugPageOnAPhone(t *testing.T) {
 	t.Parallel()
 	c := newOnCall(t)
@@ -240,4 +240,7 @@ func TestDebugPageOnAPhone(t *testing.T) {
 	c.tap(`[data-follow=events]`)
 	e := c.happen(reminded, "2")
 	c.row(e, "reminder.due")
+	c.server.Listener.Close()
+	c.server.CloseClientConnections()
+	c.wait("says that what it shows is old", `getComputedStyle(document.querySelector('label:has([data-follow=events])'), '::after').content.includes('no answer')`)
 }
