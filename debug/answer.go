@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,26 +74,39 @@ func (d *Handler) explain(r *http.Request, user uuid.UUID, v *view) {
 	v.Answer = a
 }
 
-// summarize says in one sentence what became of the event.
+// summarize says in one sentence what became of the event. It claims no more than is
+// known: an answer about an event that is not retained is probable at best.
 func (a *answer) summarize(streams int) {
-	delivered, pending := a.Verdicts[hub.VerdictDelivered], a.Verdicts[hub.VerdictPending]
-	a.Tone = "bad"
+	n := a.Verdicts
+	of := fmt.Sprintf("%s of the user's %s", count(n[hub.VerdictDelivered]), plural(streams, "stream"))
+	if n[hub.VerdictDelivered] == streams {
+		of = "all " + plural(streams, "stream") + " of the user"
+	}
+	if streams == 1 {
+		of = "the user's only stream"
+	}
 	switch {
 	case streams == 0:
-		a.Summary = "Not delivered: the user has no stream open, and none that ended is remembered."
-	case delivered > 0:
-		a.Tone = "good"
-		a.Summary = fmt.Sprintf("Delivered to %s of the user's %s.", count(delivered), plural(streams, "stream"))
-	case pending > 0:
-		a.Tone = "wait"
-		a.Summary = fmt.Sprintf("Not yet delivered: %s to take it.", plural(pending, "stream has", "streams have"))
-	case len(a.Verdicts) == 1 && a.Verdicts[hub.VerdictUnknown] > 0:
-		a.Tone = "wait"
-		a.Summary = "What is remembered does not say whether it was delivered."
-	case len(a.Verdicts) == 1:
-		a.Summary = "Not delivered: " + label(a.Streams[0].Verdict) + "."
+		a.Tone, a.Summary = "bad", "Not delivered: the user has no stream open, and none that ended is remembered."
+		return
+	case n[hub.VerdictDelivered] > 0:
+		a.Tone, a.Summary = "good", "Delivered to "+of+"."
+	case n[hub.VerdictPending] > 0:
+		a.Tone, a.Summary = "wait", "Not yet delivered: "+plural(n[hub.VerdictPending], "stream has", "streams have")+" to take it."
+	case n[hub.VerdictSuperseded] > 0:
+		a.Tone, a.Summary = "wait", "Superseded: a later value took its place."
+	case n[hub.VerdictAlreadySeen] > 0:
+		a.Tone, a.Summary = "wait", "Not delivered by these streams: a client says that it has seen it before."
+	case n[hub.VerdictUnknown] > 0:
+		a.Tone, a.Summary = "wait", "What is remembered does not say whether it was delivered."
+		return
+	case len(n) == 1:
+		a.Tone, a.Summary = "bad", "Not delivered: "+label(a.Streams[0].Verdict)+"."
 	default:
-		a.Summary = fmt.Sprintf("Not delivered to any of the user's %s.", plural(streams, "stream"))
+		a.Tone, a.Summary = "bad", "Not delivered to any of the user's "+plural(streams, "stream")+"."
+	}
+	if !a.Retained {
+		a.Summary = "Probably " + strings.ToLower(a.Summary[:1]) + a.Summary[1:]
 	}
 }
 

@@ -85,7 +85,7 @@ func TestTickets(t *testing.T) {
 			open(t, h, user, hub.Categories("alerts"), "s")
 			return publish(t, h, k, user, "secret")
 		}},
-		hub.VerdictNotConnected: {[]string{"Not delivered: not connected.", "opened at 00:00:02.000, after the event was made at 00:00:01.000", "evicted since"}, func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+		hub.VerdictNotConnected: {[]string{"Probably not delivered: not connected.", "opened at 00:00:02.000, after the event was made at 00:00:01.000", "evicted since"}, func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
 			time.Sleep(time.Second) // ids have milliseconds: let nothing happen within the same
 			e := publish(t, h, k, user, "secret")
 			time.Sleep(time.Second / 2)
@@ -127,6 +127,58 @@ func TestTickets(t *testing.T) {
 					t.Errorf("got %+v", v)
 				}
 			})
+		})
+	}
+}
+
+// The summary claims no more than is known.
+func TestSummary(t *testing.T) {
+	user := uuid.New()
+	for name, c := range map[string]struct {
+		want string
+		make func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event
+	}{
+		"nobody": {"Not delivered: the user has no stream open, and none that ended is remembered.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			return publish(t, h, k, user, "text")
+		}},
+		"one of one": {"Delivered to the user's only stream.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			s := open(t, h, user, hub.Everything(), "s")
+			defer s.Take(nil)
+			return publish(t, h, k, user, "text")
+		}},
+		"all of several": {"Delivered to all 2 streams of the user.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			defer open(t, h, user, hub.Everything(), "s").Take(nil)
+			defer open(t, h, user, hub.Everything(), "s").Take(nil)
+			return publish(t, h, k, user, "text")
+		}},
+		"some of several": {"Delivered to 1 of the user's 2 streams.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			defer open(t, h, user, hub.Everything(), "s").Take(nil)
+			open(t, h, user, hub.Categories("alerts"), "s")
+			return publish(t, h, k, user, "text")
+		}},
+		"none of several": {"Not delivered to any of the user's 2 streams.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			open(t, h, user, hub.Everything(), "s").Close()
+			open(t, h, user, hub.Categories("alerts"), "s")
+			return publish(t, h, k, user, "text")
+		}},
+		"seen before": {"Not delivered by these streams: a client says that it has seen it before.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			e := publish(t, h, k, user, "text")
+			s, err := h.Subscribe(hub.Request{Session: hub.Session{User: user, Allowed: hub.Everything()}, Filter: hub.Everything(), After: e.ID().String()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			return e
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, k, d := start(t, nil)
+			e := c.make(t, h, k)
+			var v struct{ Answer struct{ Summary string } }
+			getJSON(t, d, "view=user&user="+user.String()+"&event="+e.ID().String(), &v)
+			if v.Answer.Summary != c.want {
+				t.Errorf("got %q, want %q", v.Answer.Summary, c.want)
+			}
 		})
 	}
 }

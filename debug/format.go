@@ -33,8 +33,15 @@ func ago(t time.Time) string {
 // stamp returns a time as in RFC 3339, in UTC, with milliseconds.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// clock returns a time of day in UTC, with milliseconds.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+// clock returns a time of day in UTC, with milliseconds, and with the date if that is
+// not today.
+func clock(t time.Time) string {
+	t = t.UTC()
+	if t.Format(time.DateOnly) != time.Now().UTC().Format(time.DateOnly) {
+		return t.Format("2006-01-02 15:04:05.000")
+	}
+	return t.Format("15:04:05.000")
+}
 
 // count returns a number with commas between its thousands.
 func count[T int | uint64](n T) string {
