@@ -65,7 +65,7 @@ func (o Options) openState(keyFile string, log *slog.Logger) (*stateFile, error)
 	}
 	f, err := openStateFile(name)
 	if o.StateFile == "" && (errors.Is(err, errStateLocked) || errors.Is(err, errors.ErrUnsupported)) {
-		log.Warn("no state is kept, so the next restart is a gap; StateFile or -state says another file", "state", name, "error", err)
+		log.Warn("no state is kept, so the next restart is a gap; name another file with -state", "state", name, "error", err)
 		return nil, nil
 	}
 	if err != nil {
