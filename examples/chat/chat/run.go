@@ -4,6 +4,7 @@
 // Read it from kinds.go, which says what can happen, through messages.go and
 // presence.go, which publish it, and journal.go, which derives what the chat
 // knows from what was published, to server.go, where the streams are served.
+// saved.go and statefile.go carry it over a restart.
 package chat
 
 import (
