@@ -62,9 +62,11 @@ func (s *server) authorize(ctx context.Context, v hub.Session, topic string) err
 func (s *server) join(ctx context.Context, p person, room string) error {
 	s.journal.catchUp()
 	if !s.rooms.has(room, p.ID) {
-		if len(s.rooms.of(p.ID)) >= maxRooms {
+		release, ok := s.rooms.reserve(room, p.ID)
+		if !ok {
 			return problem{http.StatusConflict, fmt.Sprintf("You are in %d rooms, and more are not allowed. Leave one first.", maxRooms)}
 		}
+		defer release()
 		if err := s.move(ctx, roomJoined, p, room); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -44,6 +45,47 @@ type rooms struct {
 
 	mu      sync.Mutex
 	members map[string]map[uuid.UUID]time.Time // by room: when each was entered last
+	joining map[uuid.UUID]map[string]int       // by user and room: requests that are under way
+}
+
+// reserve lets a user join a room that is within maxRooms, and reports whether there
+// is one left. Call release once the journal has applied that they joined, or when
+// they did not. Other processes do not know of it, so a user who joins rooms at several
+// processes at the same moment can get a few more.
+func (r *rooms) reserve(room string, user uuid.UUID) (release func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	others := 0
+	for other, members := range r.members {
+		if since, in := members[user]; in && r.valid(since) && other != room && r.joining[user][other] == 0 {
+			others++
+		}
+	}
+	for other := range r.joining[user] {
+		if other != room {
+			others++
+		}
+	}
+	if others >= maxRooms {
+		return nil, false
+	}
+	if r.joining == nil {
+		r.joining = map[uuid.UUID]map[string]int{}
+	}
+	if r.joining[user] == nil {
+		r.joining[user] = map[string]int{}
+	}
+	r.joining[user][room]++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.joining[user][room]--; r.joining[user][room] > 0 {
+			return
+		}
+		if delete(r.joining[user], room); len(r.joining[user]) == 0 {
+			delete(r.joining, user)
+		}
+	}, true
 }
 
 // enter notes that somebody is a member, since a time.
@@ -109,6 +151,17 @@ func (r *rooms) membersOf(room string) (users []uuid.UUID) {
 		}
 	}
 	return users
+}
+
+// all returns a copy of everything.
+func (r *rooms) all() map[string]map[uuid.UUID]time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	copied := map[string]map[uuid.UUID]time.Time{}
+	for room, members := range r.members {
+		copied[room] = maps.Clone(members)
+	}
+	return copied
 }
 
 func (r *rooms) valid(since time.Time) bool { return r.lapse == 0 || time.Since(since) < r.lapse }

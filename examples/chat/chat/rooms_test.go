@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -243,6 +245,54 @@ func TestBadRooms(t *testing.T) {
 	if got := c.stateFor(mustPerson(t, "Ada")).Rooms; len(got) != maxRooms {
 		t.Errorf("%d rooms", len(got))
 	}
+}
+
+// slowBackplane takes its time, so that requests overlap.
+type slowBackplane struct{ hub.Backplane }
+
+func (b slowBackplane) Append(ctx context.Context, r hub.Record) error {
+	time.Sleep(time.Second)
+	return b.Backplane.Append(ctx, r)
+}
+
+// Nobody gets into more rooms than are allowed by joining many at the same time.
+func TestManyJoinsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := openChat(t, bytes.Repeat([]byte("k"), keySize), slowBackplane{backplanetest.NewMemory().Handle()})
+		defer func() {
+			c.close()
+			c.hub.Shutdown(t.Context())
+		}()
+		ada := c.login("Ada")
+		const before = maxRooms - 3
+		for i := range before {
+			c.room("POST", ada, fmt.Sprintf("room %d", i), http.StatusOK)
+		}
+		var wg sync.WaitGroup
+		answers := make(chan int, 40)
+		for i := range cap(answers) {
+			wg.Go(func() { // each room twice
+				answers <- c.do("POST", fmt.Sprintf("/rooms/more%d", i/2), "", cookie(ada)).StatusCode
+			})
+		}
+		wg.Wait()
+		close(answers)
+		count := map[int]int{}
+		for status := range answers {
+			count[status]++
+		}
+		if got := len(c.stateFor(mustPerson(t, "Ada")).Rooms); got != maxRooms || count[http.StatusConflict] == 0 ||
+			count[http.StatusOK]+count[http.StatusConflict] != cap(answers) {
+			t.Errorf("in %d rooms, answers %v", got, count)
+		}
+		// What was reserved is free again.
+		c.room("DELETE", ada, "room 0", http.StatusNoContent)
+		c.room("POST", ada, "one more", http.StatusOK)
+		c.room("POST", ada, "too many", http.StatusConflict)
+		if n := len(c.rooms.joining); n != 0 {
+			t.Errorf("%d users are still joining", n)
+		}
+	})
 }
 
 // Both transports follow rooms, over real connections.

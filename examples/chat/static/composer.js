@@ -38,6 +38,10 @@ export class Composer {
 
   focus() { $('text').focus(); }
 
+  // blur keeps what is being typed from going into a conversation that has just
+  // been opened by itself.
+  blur() { $('text').blur(); }
+
   error(text) { $('send-error').textContent = text; }
 
   #changed() {

@@ -69,7 +69,7 @@ export class Connection {
   reread() {
     if ($('gap').hidden || $('gap').dataset.reread === 'true') return;
     $('gap').dataset.reread = 'true';
-    $('gap-text').textContent = `${GAPS[$('gap').dataset.reason] ?? ''} The messages and who is online have been read again from the server.`;
+    $('gap-text').textContent = `${GAPS[$('gap').dataset.reason] ?? ''} The messages, the rooms and who is online have been read again from the server.`;
   }
 
   // frame adds one line to the list of what came over the wire.

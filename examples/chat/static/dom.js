@@ -33,6 +33,37 @@ export function avatar(person, target = el('span', { class: 'avatar', 'aria-hidd
   return target;
 }
 
+// withDot is a person's avatar with a dot that is green if on is set. said is what
+// the dot means, for those who do not see it.
+export function withDot(person, on, said) {
+  return el('span', { class: on ? 'presence on' : 'presence' }, avatar(person), el('span', { class: 'hidden' }, said));
+}
+
+// redraw makes a list show items, each of which holds one element with an id. Elements
+// that are there already are changed and not replaced, so that one keeps the focus, and
+// a click that has begun on it also ends on it.
+export function redraw(list, items) {
+  const there = new Map([...list.children].map((li) => [li.firstChild.id, li]));
+  const now = items.map((item) => {
+    const li = there.get(item.firstChild.id);
+    if (li?.firstChild.tagName !== item.firstChild.tagName) return item;
+    become(li.firstChild, item.firstChild);
+    return li;
+  });
+  for (const li of [...list.children]) if (!now.includes(li)) li.remove();
+  now.forEach((li, i) => { if (list.children[i] !== li) list.insertBefore(li, list.children[i]); });
+}
+
+// become gives an element the attributes and the children of another one.
+function become(e, other) {
+  if (e.isEqualNode(other)) return;
+  for (const { name } of [...e.attributes]) if (!other.hasAttribute(name)) e.removeAttribute(name);
+  for (const { name, value } of other.attributes) if (e.getAttribute(name) !== value) e.setAttribute(name, value);
+  e.replaceChildren(...other.childNodes);
+}
+
+export const byName = (a, b) => a.name.localeCompare(b.name);
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 

@@ -1,10 +1,18 @@
 // The page's stream. Resuming, reconnecting and falling back are the client's
 // business; here is what this page adds: it lets its user choose the transport
-// and pull the plug, and counts what a connection has replayed.
+// and pull the plug, counts what a connection has replayed, and follows topics.
 
 import { connect } from '/crier.js';
 import { connect as connectShared } from '/crier-shared.js';
 import { timeOf } from './id.js';
+
+// How long the server has, in ms, to change the topics of a stream by itself, as it
+// does when its user joins or leaves a room. A change that the client asks for may
+// need another connection. (Of a shared connection, only one tab would see it.)
+const BY_ITSELF = 300;
+
+// How often in a row the server may refuse the topics before the stream is over.
+const REFUSALS = 3;
 
 export class Live {
   #options;         // see the constructor
@@ -13,6 +21,12 @@ export class Live {
   #cutTimer = 0;
   #openedAt = 0;    // when the connection was opened, by the server's clock
   #replayed = {};   // category -> events that happened before #openedAt
+  #topics;          // what the stream follows, or has been asked to
+  #covered;         // the topics of which it has brought everything since the last settled
+  #asking = false;  // the server has not answered to a change of topics yet
+  #askTimer = 0;
+  #refusals = 0;    // in a row
+  #refused = false; // the stream has ended for that, and waits for follow
 
   // options are:
   //
@@ -20,12 +34,16 @@ export class Live {
   //   shared              whether all tabs share one connection
   //   user, cursor        whose page it is, and where its stream starts
   //   categories          what this page wants to hear
+  //   topics              the topics that it wants to follow
   //   types               each event type of the application -> its category
   //   clockOffset         the server's clock minus ours
-  //   on                  { message(m), settled(), status(s), caused(m) }: settled says
-  //                       that from here on the stream hears exactly the categories that
-  //                       were asked for; caused, whether an event exists only because
-  //                       this stream was opened
+  //   on                  { message(m), settled(added), refused(), status(s), caused(m) }:
+  //                       settled says that from here on the stream hears exactly the
+  //                       categories that were asked for, and follows live.topics; added,
+  //                       whether it did not follow all of them before. refused says that
+  //                       it may not follow all topics: find out which, and call follow.
+  //                       caused says whether an event exists only because this stream
+  //                       was opened
   constructor(options) {
     this.#options = { ...options };
     this.#open();
@@ -34,11 +52,17 @@ export class Live {
   get status() {
     const { state, transport, reason, retryAt } = this.#stream.status;
     return {
-      state: state === 'paused' ? 'cut' : state,
+      state: this.#refused ? 'retrying' : state === 'paused' ? 'cut' : state,
       until: state === 'paused' ? this.#cutUntil : retryAt,
       transport, reason, lastId: this.#stream.cursor, replayed: this.#replayed,
     };
   }
+
+  // topics are the topics that the stream follows, or has been asked to follow.
+  get topics() { return this.#topics; }
+
+  // refused reports whether the stream waits for follow, since it has been refused.
+  get refused() { return this.#refused; }
 
   // use changes the transport, or whether the connection is shared. Another stream
   // goes on where this one is.
@@ -50,7 +74,26 @@ export class Live {
 
   filter(categories) {
     this.#options.categories = categories;
-    this.#stream.filter({ categories });
+    this.#ask();
+  }
+
+  // follow makes the stream follow these topics and no others. It may be called at any
+  // time, and does nothing if that is so already.
+  follow(topics) {
+    this.#options.topics = topics;
+    if (this.#refused) {
+      this.#options.cursor = this.#stream.cursor;
+      this.#open();
+      return;
+    }
+    this.#cover(topics);
+    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), this.#options.shared ? 0 : BY_ITSELF);
+  }
+
+  // end gives up a stream that was refused.
+  end() {
+    this.#refused = false;
+    this.#options.on.status(this.status);
   }
 
   // cut drops the connection, and comes back after ms or when plugIn is called.
@@ -70,11 +113,47 @@ export class Live {
   // transport cannot, or not now.
   send(message) { return this.#stream.send(message); }
 
+  #askIfNeeded() {
+    this.#askTimer = 0;
+    const { topics } = this.#options;
+    if (!sameTopics(topics, this.#topics) || !sameTopics(topics, this.#covered)) this.#ask();
+  }
+
+  #ask() {
+    const { categories, topics } = this.#options;
+    this.#takeTopics(topics);
+    this.#asking = true;
+    this.#stream.filter({ categories, topics });
+  }
+
+  // #takeTopics notes what the stream has been asked to follow, or follows by the
+  // server's decision.
+  #takeTopics(topics) {
+    this.#topics = topics;
+    this.#cover(topics);
+  }
+
+  // #cover notes what is followed on. A topic that is left and then followed again may
+  // have a hole.
+  #cover(topics) {
+    this.#covered = this.#covered.filter((t) => topics.includes(t));
+  }
+
+  #settle() {
+    const added = this.#topics.some((t) => !this.#covered.includes(t));
+    this.#covered = this.#topics;
+    this.#asking = false;
+    this.#options.on.settled(added);
+  }
+
   #open(paused = false) {
-    const { transport, shared, user, cursor, categories, types, on } = this.#options;
+    const { transport, shared, user, cursor, categories, topics, types, on } = this.#options;
     this.#stream?.close();
+    this.#refused = false;
+    this.#covered ??= topics;
+    this.#takeTopics(topics);
     const stream = (shared ? connectShared : connect)('/events', {
-      ws: '/ws', transports: transport === 'auto' ? ['sse', 'ws'] : [transport], from: cursor, categories, user, types: Object.keys(types), paused,
+      ws: '/ws', transports: transport === 'auto' ? ['sse', 'ws'] : [transport], from: cursor, categories, topics, user, types: Object.keys(types), paused,
     });
     this.#stream = stream;
     const tell = (message) => {
@@ -90,20 +169,30 @@ export class Live {
     stream.onEnd((reason) => tell({ id: stream.cursor, event: 'stream.end', data: { reason } }));
     stream.onFilter((filter) => {
       tell({ id: stream.cursor, event: 'stream.filter', data: filter });
-      on.settled();
+      if (stream !== this.#stream) return;
+      this.#takeTopics(filter.topics ?? []); // the server may have added some, or taken them
+      this.#settle();
     });
     stream.onError(({ kind, message }) => {
-      if (kind === 'rejected') tell({ event: 'stream.error', data: { error: message } });
-      else console.warn(message);
+      if (stream !== this.#stream) return;
+      if (kind !== 'rejected') console.warn(message);
+      else if (this.#asking) {
+        this.#asking = false;
+        on.refused();
+      } else tell({ event: 'stream.error', data: { error: message } });
     });
-    stream.onStatus(({ state }) => {
+    stream.onStatus(({ state, reason }) => {
       if (stream !== this.#stream) return;
       if (state === 'open') {
         this.#openedAt = Date.now() + this.#options.clockOffset;
         this.#replayed = {};
-        on.settled();
+        this.#refusals = 0;
+        this.#settle();
       }
+      // Of a room that the user has been put out of while the stream was down.
+      this.#refused = state === 'ended' && reason === 'forbidden' && ++this.#refusals <= REFUSALS;
       on.status(this.status);
+      if (this.#refused) on.refused();
     });
     on.status(this.status);
   }
@@ -118,3 +207,5 @@ export class Live {
     return message;
   }
 }
+
+export const sameTopics = (a, b) => a.length === b.length && a.every((t) => b.includes(t));

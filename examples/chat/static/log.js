@@ -1,7 +1,8 @@
 // The log is the open conversation: its messages, and where it is scrolled to.
 
-import { KEPT, LOBBY } from './model.js';
+import { KEPT } from './model.js';
 import { timeOf } from './id.js';
+import { emptyOf } from './names.js';
 import { $, avatar, clockTime, dayName, el, soon } from './dom.js';
 
 const TOGETHER = 5 * 60_000; // messages of one person within this time share one header
@@ -11,19 +12,23 @@ export class Log {
   #shown = null;      // the conversation
   #following = true;  // the reader is at the end, and wants to stay there
   #grown = false;     // since the end was last scrolled to
+  #height = 0;        // as the observer saw it last
   #stale = false;     // what is drawn is not what is there; #redraw is on its way
 
   constructor(me) {
     this.#me = me;
     $('log').addEventListener('scroll', () => {
       // The end has moved away from the reader, and not the reader from the end.
-      if (this.#following && this.#grown) return;
+      if (this.#following && (this.#grown || $('log').clientHeight !== this.#height)) return;
       this.#following = this.#atEnd();
       if (this.#following) $('to-newest').hidden = true;
     });
     $('to-newest').addEventListener('click', () => this.#toEnd());
-    // Also when the keyboard of a phone opens, or the message box grows.
-    new ResizeObserver(() => { if (this.#following) this.#toEnd(); }).observe($('log'));
+    // Also when the keyboard of a phone opens, or what is above or below grows.
+    new ResizeObserver(() => {
+      this.#height = $('log').clientHeight;
+      if (this.#following) this.#toEnd();
+    }).observe($('log'));
   }
 
   // show opens a conversation, or draws it anew.
@@ -94,12 +99,8 @@ export class Log {
   }
 
   #describeEmpty() {
-    const { key, peer, messages } = this.#shown;
-    $('empty').hidden = messages.length > 0;
-    $('empty-title').textContent = key === LOBBY ? 'Nobody has said anything yet' : `You and ${peer.name}`;
-    $('empty-text').textContent = key === LOBBY
-      ? 'What is written here reaches everyone, in the same order. To be somebody else as well, open a private window.'
-      : 'Only the two of you receive what is written here, in every tab that either has open.';
+    $('empty').hidden = this.#shown.messages.length > 0;
+    [$('empty-title').textContent, $('empty-text').textContent] = emptyOf(this.#shown);
   }
 
   #atEnd() {

@@ -1,8 +1,9 @@
-// The sidebar: the lobby, direct conversations and who is online.
+// The sidebar: the lobby, rooms, direct conversations and who is online.
 
 import { LOBBY } from './model.js';
 import { timeOf } from './id.js';
-import { $, avatar, el } from './dom.js';
+import { titleOf } from './names.js';
+import { $, avatar, byName, el, redraw, withDot } from './dom.js';
 
 export class Sidebar {
   #model;
@@ -19,17 +20,18 @@ export class Sidebar {
 
   render(current) {
     const { conversations, online, people, me } = this.#model;
-    keepFocus(() => {
-      $('rooms').replaceChildren(this.#conversation(conversations.get(LOBBY), current));
+    redraw($('lobby'), [this.#conversation(conversations.get(LOBBY), current)]);
 
-      const directs = [...conversations.values()].filter((c) => c.key !== LOBBY).sort((a, b) => latest(b) - latest(a));
-      $('directs').replaceChildren(...directs.map((c) => this.#conversation(c, current)));
-      $('directs-empty').hidden = directs.length > 0;
+    const rooms = this.#model.rooms.sort((a, b) => byName(a.room, b.room));
+    redraw($('rooms'), rooms.map((c) => this.#conversation(c, current)));
 
-      const here = [...online].map((id) => people.get(id)).sort(byName);
-      $('people').replaceChildren(...here.map((p) => this.#person(p, p.id === me.id)));
-      $('people-count').textContent = here.length;
-    });
+    const directs = [...conversations.values()].filter((c) => c.peer).sort((a, b) => latest(b) - latest(a));
+    redraw($('directs'), directs.map((c) => this.#conversation(c, current)));
+    $('directs-empty').hidden = directs.length > 0;
+
+    const here = [...online].map((id) => people.get(id)).sort(byName);
+    redraw($('people'), here.map((p) => this.#person(p, p.id === me.id)));
+    $('people-count').textContent = here.length;
     const { unread } = this.#model;
     $('menu-unread').hidden = unread === 0;
     $('menu-unread').textContent = unread;
@@ -40,30 +42,30 @@ export class Sidebar {
   set paused(yes) { $('people-paused').hidden = !yes; }
 
   #conversation(c, current) {
-    const name = c.key === LOBBY ? 'Lobby' : c.peer.name;
-    const sign = c.key === LOBBY
-      ? el('span', { class: 'avatar lobby', 'aria-hidden': 'true' }, '#')
-      : this.#withDot(c.peer);
+    const sign = c.peer
+      ? this.#withDot(c.peer)
+      : el('span', { class: 'avatar lobby', 'aria-hidden': 'true' }, '#');
     return el('li', {}, el('button', {
       type: 'button',
       class: 'item',
-      id: `conversation-${c.key}`,
+      id: `conversation-${encodeURIComponent(c.key)}`,
       'aria-current': c === current && 'true',
-      dataset: { testid: 'conversation', key: c.key, name, unread: c.unread },
+      dataset: { testid: 'conversation', key: c.key, name: titleOf(c), unread: c.unread },
       on: { click: () => this.#open(c.key) },
-    }, sign, el('span', { class: 'item-name' }, name),
+    }, sign, el('span', { class: 'item-name' }, c.room?.name ?? titleOf(c)),
     c.unread > 0 && el('span', { class: 'unread', dataset: { testid: 'unread' } },
       String(c.unread), el('span', { class: 'hidden' }, ' unread'))));
   }
 
   #person(p, me) {
     const content = [this.#withDot(p), el('span', { class: 'item-name' }, p.name)];
+    const id = `person-${p.id}`;
     const dataset = { testid: 'person', id: p.id, name: p.name };
-    if (me) return el('li', {}, el('span', { class: 'item self', dataset }, ...content, el('span', { class: 'item-note' }, 'you')));
+    if (me) return el('li', {}, el('span', { class: 'item self', id, dataset }, ...content, el('span', { class: 'item-note' }, 'you')));
     return el('li', {}, el('button', {
       type: 'button',
       class: 'item',
-      id: `person-${p.id}`,
+      id,
       title: `Write to ${p.name} alone`,
       dataset,
       on: { click: () => this.#open(p.id) },
@@ -72,18 +74,9 @@ export class Sidebar {
 
   #withDot(p) {
     const on = this.#model.online.has(p.id);
-    return el('span', { class: on ? 'presence on' : 'presence' }, avatar(p), el('span', { class: 'hidden' }, on ? 'online' : 'offline'));
+    return withDot(p, on, on ? 'online' : 'offline');
   }
-}
-
-// keepFocus lets the lists be drawn anew under somebody who walks through them by keyboard.
-function keepFocus(draw) {
-  const id = document.activeElement?.id;
-  draw();
-  if (id && document.activeElement?.id !== id) $(id)?.focus();
 }
 
 // latest is when somebody last wrote; a conversation that has just been opened comes first.
 const latest = (c) => (c.messages.length ? timeOf(c.messages.at(-1).id) : Infinity);
-
-const byName = (a, b) => a.name.localeCompare(b.name);
