@@ -52,6 +52,7 @@ endef
 help:
 	@echo 'make run       the chat at http://$(ADDR); elsewhere with ADDR=host:port'
 	@echo 'make cluster   the chat on two processes, at http://$(FRONT)'
+	@echo 'make operated  the chat under load at http://$(ADDR), with /metrics and /debug/crier/'
 	@echo 'make test      all tests that need no browser, with the race detector'
 	@echo 'make lint      gofmt, go vet, staticcheck, go fix, go mod tidy: no complaints'
 	@echo 'make test-backplanes  the backplanes, with the servers that each needs'
@@ -76,6 +77,11 @@ cluster:
 	cd examples/cluster && go build -o ../../out/cluster .
 	out/cluster -front $(FRONT) $(ARGS)
 
+operated:
+	@mkdir -p out
+	cd examples/operated && go build -o ../../out/operated .
+	out/operated -addr $(ADDR) $(ARGS)
+
 test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/node_modules)
 	go test $(RACE) -shuffle=on -timeout 20m ./...
 	cd bench/load && go test $(RACE) -shuffle=on -timeout 20m ./...
@@ -98,8 +104,9 @@ $(BACKPLANES):
 	command -v $$need >/dev/null && exit; \
 	echo "not run here: tests with $$need (it is missing)"; test -z '$(REQUIRE)'
 
-# What exports a hub's numbers, held against a real Prometheus.
-OBSERVE = $(filter ./observe/%,$(CODE))
+# What exports a hub's numbers, held against a real Prometheus, and the program
+# that uses it all.
+OBSERVE = $(filter ./observe/% ./examples/operated/,$(CODE))
 
 observe:
 	@failed=; for module in $(OBSERVE); do echo "test $$module"; cd $(CURDIR)/$$module; \
@@ -180,4 +187,4 @@ capacity:
 	cd bench/load && go build -o ../../out/capacity ./capacity
 	out/capacity $(if $(INTO),-into '$(INTO)') $(ARGS)
 
-.PHONY: help run cluster test test-backplanes observe cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity
+.PHONY: help run cluster operated test test-backplanes observe cluster-test cluster-soak lint e2e js conformance schema wild soak bench peers capacity

@@ -18,6 +18,7 @@ const (
 	serverRole  = "server"
 	clientsRole = "clients"
 	stormRole   = "storm"
+	drainRole   = "drain"
 )
 
 func TestMain(m *testing.M) {
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 			return &clientsProcess{}, nil
 		},
 		stormRole: func() (any, error) { return &stormProcess{}, nil },
+		drainRole: func() (any, error) { return &drainProcess{}, nil },
 	})
 	os.Exit(m.Run())
 }

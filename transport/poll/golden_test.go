@@ -61,6 +61,14 @@ func TestGolden(t *testing.T) {
 			after:  time.Second,
 			want:   `{"events":[{"id":"EVENT","event":"alert.raised","data":"b"}],"cursor":"CURSOR"}`,
 		},
+		"text": { // is a JSON string here
+			during: func(f *fixture.Fixture) { f.HTML("<p>\n\"a\"</p>") },
+			want:   `{"events":[{"id":"EVENT","event":"note.rendered","data":"\u003cp\u003e\n\"a\"\u003c/p\u003e"}],"cursor":"CURSOR"}`,
+		},
+		"joined": { // answered at once, so that the client knows what to ask for next
+			during: func(f *fixture.Fixture) { f.Hub.Join(context.Background(), fixture.Alice, "room:one") },
+			want:   `{"events":[{"id":"CURSOR","event":"stream.filter","data":{"categories":["notes","alerts"],"topics":["room:one"]}}],"cursor":"CURSOR"}`,
+		},
 		"evicted": {
 			hub: hub.Options{UserEvents: 1},
 			before: func(f *fixture.Fixture) string {

@@ -21,13 +21,15 @@ func TestConformance(t *testing.T) {
 	}{
 		"net/http":     {false, transporttest.HTTP(readFrame)},
 		"lean":         {true, transporttest.HTTP(readFrame)},
+		"gzip":         {false, openGzip},
+		"gzip, lean":   {true, openGzip},
 		"HTTP 2":       {false, openHTTP2},
 		"HTTP 2, lean": {true, openHTTP2}, // falls back
 	} {
 		t.Run(name, func(t *testing.T) {
 			transporttest.Run(t, transporttest.Transport{
 				Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-					return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: c.lean})
+					return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: c.lean, Compress: true})
 				},
 				Open: c.open,
 			})

@@ -22,6 +22,7 @@ type conn struct {
 	http2       bool
 	headersSent bool
 	identity    bool // send Content-Encoding: identity, see writeHeaders
+	body        *body
 	deadline    time.Time
 	noDeadlines bool // the writer does not support deadlines
 	// writeSize is how much is written under one deadline. net/http cannot
@@ -40,8 +41,8 @@ const (
 	smallWrite = 4 << 10
 )
 
-func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *conn {
-	c := &conn{w: w, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, writeSize: largeWrite}
+func newConn(w http.ResponseWriter, r *http.Request, b *body, timeout time.Duration) *conn {
+	c := &conn{w: w, body: b, rc: http.NewResponseController(w), timeout: timeout, http2: r.ProtoMajor >= 2, writeSize: largeWrite}
 	c.net = tcp.FromContext(r.Context())
 	if c.net != nil && !c.http2 {
 		c.extender = &netwrite.Extender{Conn: c.net, SetDeadline: c.rc.SetWriteDeadline, Timeout: timeout}
@@ -53,17 +54,17 @@ func newConn(w http.ResponseWriter, r *http.Request, timeout time.Duration) *con
 func (c *conn) close() { c.extender.Stop() }
 
 func (c *conn) Open(cursor string, retry time.Duration) error {
-	return c.write(appendOpening(nil, cursor, retry))
+	return c.write(c.body.own(appendOpening(nil, cursor, retry)))
 }
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(unchunked(batch[0].Frame(encoding)))
+		return c.write(unchunked(c.body.chunk(batch[0])))
 	}
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	for len(batch) > 0 {
-		b.B, batch = appendPiece(b.B[:0], batch)
+		b.B, batch = c.body.appendPiece(b.B[:0], batch)
 		if err := c.write(b.B); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func (c *conn) Beat(cursor string) error {
 	}
 	var err error
 	if cursor != "" { // otherwise the connection is in use
-		err = c.write(appendBeat(nil, cursor))
+		err = c.write(c.body.own(appendBeat(nil, cursor)))
 	}
 	if c.net != nil {
 		c.vanished.Mark(c.net)
@@ -86,7 +87,7 @@ func (c *conn) Beat(cursor string) error {
 }
 
 func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	return c.write(appendEnd(nil, reason, cursor, retry))
+	return c.write(c.body.last(appendEnd(nil, reason, cursor, retry)))
 }
 
 func (c *conn) Abort() {
@@ -107,6 +108,7 @@ func (c *conn) writeHeaders() {
 		// They do not touch a response that has an encoding.
 		h.Set("Content-Encoding", "identity")
 	}
+	c.body.setHeaders(h)
 	c.w.WriteHeader(http.StatusOK)
 }
 

@@ -17,14 +17,15 @@ import (
 // itself, so it gets what is inside, see unchunked.
 var encoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
 	start := len(dst)
-	dst = append(dst, chunkRoom...)
-	if e := m.Event(); e != nil {
-		dst = e.AppendSSE(dst)
-	} else {
-		dst = event.AppendSSE(dst, m.ID().String(), string(m.Type()), m.Data())
-	}
-	return closeChunk(dst, start)
+	return closeChunk(appendEvent(append(dst, chunkRoom...), m), start)
 })
+
+func appendEvent(dst []byte, m *hub.Message) []byte {
+	if e := m.Event(); e != nil {
+		return e.AppendSSE(dst)
+	}
+	return event.AppendSSE(dst, m.ID().String(), string(m.Type()), m.Data())
+}
 
 // chunkRoom is room for the longest chunk header: eight digits and a line end.
 const chunkRoom = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -49,14 +50,13 @@ func unchunked(frame []byte) []byte {
 
 // appendPiece joins messages from the beginning of a batch, at least one and no
 // more than a write should have, and returns those that are left.
-func appendPiece(dst []byte, batch []*hub.Message) (piece []byte, rest []*hub.Message) {
+func (b *body) appendPiece(dst []byte, batch []*hub.Message) (piece []byte, rest []*hub.Message) {
 	start := len(dst)
 	for i, m := range batch {
-		frame := unchunked(m.Frame(encoding))
-		if i > 0 && len(dst)-start+len(frame) > netwrite.PieceBytes {
+		if i > 0 && len(dst)-start+b.size(m) > netwrite.PieceBytes {
 			return dst, batch[i:]
 		}
-		dst = append(dst, frame...)
+		dst = append(dst, unchunked(b.chunk(m))...)
 	}
 	return dst, nil
 }

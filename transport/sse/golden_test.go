@@ -3,6 +3,7 @@ package sse_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -86,14 +87,31 @@ func TestGolden(t *testing.T) {
 			during: func(f *fixture.Fixture) { f.Publish("a"); f.Alert("b") },
 			want:   opening + "id: EVENT\nevent: alert.raised\ndata: \"b\"\n\n",
 		},
+		"text": { // one data line for each of its lines, and nothing that could forge a frame
+			during: func(f *fixture.Fixture) { f.HTML("<p>\n a &amp; b</p>\r\n\revent: x\n") },
+			want:   opening + "id: EVENT\nevent: note.rendered\ndata: <p>\ndata:  a &amp; b</p>\ndata: \ndata: event: x\ndata: \n\n",
+		},
+		"joined": {
+			during: func(f *fixture.Fixture) {
+				f.Hub.Join(context.Background(), fixture.Alice, "room:one")
+				f.PublishTo(hub.Topic("room:one"), "a")
+				synctest.Wait() // it has been written: Leave also takes what has not
+				f.Hub.Leave(context.Background(), fixture.Alice, "room:one")
+				f.PublishTo(hub.Topic("room:one"), "b")
+			},
+			want: opening +
+				"id: CURSOR\nevent: stream.filter\ndata: {\"categories\":[\"notes\",\"alerts\"],\"topics\":[\"room:one\"]}\n\n" +
+				"id: EVENT\nevent: note.added\ndata: \"a\"\n\n" +
+				"id: CURSOR\nevent: stream.filter\ndata: {\"categories\":[\"notes\",\"alerts\"],\"topics\":[]}\n\n",
+		},
 		"revoked": {
 			during: func(f *fixture.Fixture) { f.Hub.RevokeUser(context.Background(), fixture.Alice) },
 			want:   opening + "retry: 3000\nid: CURSOR\nevent: stream.end\ndata: {\"reason\":\"revoked\"}\n\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for transportName, lean := range map[string]bool{"net/http": false, "lean": true} {
-				t.Run(transportName, func(t *testing.T) {
+			for _, o := range []sse.Options{{}, {Lean: true}, {Compress: true}, {Lean: true, Compress: true}} {
+				t.Run(fmt.Sprintf("lean=%t,gzip=%t", o.Lean, o.Compress), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						options := c.hub
 						f := fixture.New(t, &options)
@@ -101,11 +119,14 @@ func TestGolden(t *testing.T) {
 						if c.before != nil {
 							r.Header.Set("Last-Event-ID", c.before(f))
 						}
-						o := c.o
-						if o.Heartbeat == 0 {
-							o.Heartbeat = time.Hour
+						o.Common = c.o
+						if o.Common.Heartbeat == 0 {
+							o.Common.Heartbeat = time.Hour
 						}
-						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: lean}))
+						if o.Compress {
+							r.Header.Set("Accept-Encoding", "gzip")
+						}
+						server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &o))
 						if got := stream(t, server.Dial(), r, func() {
 							if c.during != nil {
 								c.during(f)
@@ -125,7 +146,7 @@ var (
 	cursorID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 )
 
-// stream returns what comes in a stream while something is done.
+// stream returns what comes in a stream while something is done. It is decompressed.
 func stream(t *testing.T, conn *memnet.Conn, r *http.Request, do func()) string {
 	t.Helper()
 	fixture.Send(t, conn, r)
@@ -136,7 +157,8 @@ func stream(t *testing.T, conn *memnet.Conn, r *http.Request, do func()) string 
 	synctest.Wait() // it has opened
 	do()
 	conn.SetReadDeadline(time.Now().Add(time.Second))
+	body := decompressed(t, resp)
 	var b strings.Builder
-	io.Copy(&b, resp.Body) // until the deadline, or the end
+	io.Copy(&b, body) // until the deadline, or the end
 	return cursorID.ReplaceAllString(eventID.ReplaceAllString(b.String(), "EVENT"), "CURSOR")
 }

@@ -20,12 +20,13 @@ type leanConn struct {
 	out      netwrite.Writer
 	timeout  time.Duration
 	head     []byte // the response's head, until it is sent
+	body     *body
 	vanished tcp.Vanished
 }
 
 // hijack hijacks the connection behind w. It returns nil, and w is unchanged, if
 // that is not possible.
-func hijack(w http.ResponseWriter, timeout time.Duration) *leanConn {
+func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 	c, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil
@@ -40,13 +41,14 @@ func hijack(w http.ResponseWriter, timeout time.Duration) *leanConn {
 	for _, name := range [...]string{"Content-Encoding", "Upgrade", "Keep-Alive"} {
 		h.Del(name) // middleware neither encodes the body nor reuses the connection
 	}
+	b.setHeaders(h)
 	h.Write(&head)
 	head.WriteString("\r\n")
 	buf.Writer.Reset(nil) // release net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
 	tcp.Limit(c)
-	return &leanConn{net: c, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
+	return &leanConn{net: c, body: b, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
 }
 
 // serve starts the stream and returns. An idle stream keeps one goroutine, which
@@ -74,27 +76,27 @@ func (c *leanConn) waitUntilGone() {
 }
 
 func (c *leanConn) Open(cursor string, retry time.Duration) error {
-	return c.writeFirst(func(dst []byte) []byte { return appendOpening(dst, cursor, retry) })
+	return c.writeFirst(c.body.own(appendOpening(nil, cursor, retry)))
 }
 
 // writeFirst writes the head and the first chunk, in one write.
-func (c *leanConn) writeFirst(frame func([]byte) []byte) error {
-	p := chunk(c.head, frame)
+func (c *leanConn) writeFirst(p []byte) error {
+	p = chunk(c.head, p)
 	c.head = nil
 	return c.write(p)
 }
 
-// chunk appends a chunk to dst.
-func chunk(dst []byte, frame func([]byte) []byte) []byte {
+// chunk appends p to dst, as one chunk.
+func chunk(dst, p []byte) []byte {
 	start := len(dst)
-	return closeChunk(frame(append(dst, chunkRoom...)), start)
+	return closeChunk(append(append(dst, chunkRoom...), p...), start)
 }
 
 func (c *leanConn) write(p []byte) error { return c.out.Write(p, time.Now()) }
 
 func (c *leanConn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(batch[0].Frame(encoding))
+		return c.write(c.body.chunk(batch[0]))
 	}
 	return c.sendAll(batch)
 }
@@ -105,7 +107,7 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 	b := netwrite.Get()
 	defer netwrite.Put(b)
 	for len(batch) > 0 {
-		b.B, batch = appendPiece(append(b.B[:0], chunkRoom...), batch)
+		b.B, batch = c.body.appendPiece(append(b.B[:0], chunkRoom...), batch)
 		b.B = closeChunk(b.B, 0)
 		if err := c.write(b.B); err != nil {
 			return err
@@ -123,7 +125,7 @@ func (c *leanConn) Beat(cursor string) error {
 	}
 	var err error
 	if cursor != "" {
-		err = c.write(chunk(nil, func(dst []byte) []byte { return appendBeat(dst, cursor) }))
+		err = c.write(chunk(nil, c.body.own(appendBeat(nil, cursor))))
 	}
 	c.vanished.Mark(c.net)
 	return err
@@ -131,7 +133,7 @@ func (c *leanConn) Beat(cursor string) error {
 
 // End also sets a deadline for reading, after which serve closes the connection.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	p := chunk(c.head, func(dst []byte) []byte { return appendEnd(dst, reason, cursor, retry) })
+	p := chunk(c.head, c.body.last(appendEnd(nil, reason, cursor, retry)))
 	err := c.write(append(p, lastChunk...))
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite() // the client still reads what was sent

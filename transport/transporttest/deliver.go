@@ -137,7 +137,7 @@ func tellsOfEvicted(s *suite) {
 func tellsOfOverrun(s *suite) {
 	s.start(&hub.Options{UserEvents: 10}, nil)
 	c := s.open(request{})
-	filler := strings.Repeat("x", 2000)
+	filler := incompressible(2700)
 	for i := range 100 {
 		s.publish(fmt.Sprintf("%02d %s", i, filler))
 		if i < 50 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing/synctest"
 	"time"
 
@@ -125,7 +124,7 @@ func endsAtShutdown(s *suite) {
 func (s *suite) stall() (stalled *client, published []string) {
 	s.Helper()
 	stalled = s.open(request{})
-	filler := strings.Repeat("x", 2000)
+	filler := incompressible(2700)
 	for i := range 100 {
 		text := fmt.Sprint(i, " ", filler)
 		began := time.Now()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -111,6 +112,18 @@ func (s *suite) send(k event.Kind[string], user uuid.UUID, text string, publish 
 		s.Fatalf("publishing %.20q: %v", text, err)
 	}
 	return e
+}
+
+// incompressible returns text that fills buffers whatever a transport makes of it: it
+// compresses by a quarter.
+func incompressible(n int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	source := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[source.IntN(len(letters))]
+	}
+	return string(b)
 }
 
 // A client is the client's side of one open stream.

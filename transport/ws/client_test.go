@@ -17,10 +17,10 @@ import (
 // dial opens a WebSocket over a connection. (With gorilla's own client: what
 // its server half does is not used for writing, so the two are independent
 // where it matters.)
-func dial(conn net.Conn, r *http.Request) (*websocket.Conn, error) {
+func dial(conn net.Conn, r *http.Request, compress bool) (*websocket.Conn, error) {
 	u := *r.URL
 	u.Scheme = "ws"
-	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }}
+	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }, EnableCompression: compress}
 	c, resp, err := dialer.Dial(u.String(), r.Header)
 	if errors.Is(err, websocket.ErrBadHandshake) {
 		body, err := io.ReadAll(resp.Body)

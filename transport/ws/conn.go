@@ -21,13 +21,14 @@ import (
 // reads what the client sends.
 type conn struct {
 	*frameConn
-	socket  *websocket.Conn // for reading
-	in      *bufio.Reader   // what socket reads from
-	stream  *transport.Stream
-	handler *handler
-	ctx     context.Context    // of OnMessage and OnToken
-	cancel  context.CancelFunc // nil without them
-	ended   atomic.Bool        // the stream has ended; messages are ignored
+	socket   *websocket.Conn // for reading
+	in       *bufio.Reader   // what socket reads from
+	stream   *transport.Stream
+	handler  *handler
+	encoding *hub.Encoding      // encoding or deflated()
+	ctx      context.Context    // of OnMessage and OnToken
+	cancel   context.CancelFunc // nil without them
+	ended    atomic.Bool        // the stream has ended; messages are ignored
 
 	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
 }
@@ -42,21 +43,27 @@ const readBuffer = 288
 var noBuffers = &sync.Pool{}
 
 func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
+	compress := h.options.Compress && offersDeflate(r.Header.Values("Sec-WebSocket-Extensions"))
 	upgrader := websocket.Upgrader{
-		WriteBufferPool: noBuffers,
-		CheckOrigin:     func(*http.Request) bool { return true }, // the acceptor has checked it
+		EnableCompression: compress,
+		WriteBufferPool:   noBuffers,
+		CheckOrigin:       func(*http.Request) bool { return true }, // the acceptor has checked it
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
 			transport.WriteError(w, status, err.Error())
 		},
 	}
 	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
 	// Of w.Header() only cookies are sent: gorilla writes the other headers.
-	socket, err := upgrader.Upgrade(hj, forGorilla(r), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
+	socket, err := upgrader.Upgrade(hj, forGorilla(r, compress), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
 	if err != nil {
 		return nil, err
 	}
 	// The request's context ends when its handler returns; its values are kept.
 	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
+	c.encoding = encoding
+	if compress {
+		c.encoding = deflated()
+	}
 	if h.options.OnMessage != nil || h.options.OnToken != nil { // nobody else needs it, and it takes half a kilobyte
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
@@ -98,7 +105,7 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 // netwrite.Writer.Write.
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 && !isFilter(batch[0]) {
-		return c.write(batch[0].Frame(encoding), false)
+		return c.write(batch[0].Frame(c.encoding), false)
 	}
 	return c.sendAll(batch)
 }
@@ -126,7 +133,7 @@ func (c *conn) sendAll(batch []*hub.Message) error {
 func (c *conn) join(b *netwrite.Buffer, batch []*hub.Message) (n int) {
 	b.B = b.B[:0]
 	for n < len(batch) {
-		frame := batch[n].Frame(encoding)
+		frame := batch[n].Frame(c.encoding)
 		if n > 0 && len(b.B)+len(frame) > netwrite.PieceBytes {
 			break
 		}

@@ -13,12 +13,16 @@ import (
 // encoding is this transport's encoding of a message. Frames from a server are
 // not masked (RFC 6455, section 5.1), so the same bytes serve every client.
 var encoding = hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
-	id := ""
-	if e := m.Event(); e == nil || !e.Ephemeral() { // an ephemeral event has no id on the wire
-		id = m.ID().String()
-	}
-	return appendMessage(dst, id, string(m.Type()), m.Data())
+	return appendMessage(dst, idOf(m), string(m.Type()), m.Data())
 })
+
+// idOf returns the id that a message has on the wire. An ephemeral event has none.
+func idOf(m *hub.Message) string {
+	if e := m.Event(); e != nil && e.Ephemeral() {
+		return ""
+	}
+	return m.ID().String()
+}
 
 // appendMessage appends {"id":...,"event":...,"data":...} as one text frame.
 // An empty id is left out. Types are plain ASCII by their rule, and ids UUIDs,
@@ -29,6 +33,11 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 		size += len(`"id":"",`) + len(id)
 	}
 	dst = appendHeader(dst, websocket.TextMessage, uint64(size))
+	return appendObject(dst, id, event, data)
+}
+
+// appendObject appends the object without a frame.
+func appendObject(dst []byte, id, event string, data []byte) []byte {
 	dst = append(dst, '{')
 	if id != "" {
 		dst = append(dst, `"id":"`...)

@@ -81,6 +81,10 @@ func TestGolden(t *testing.T) {
 			want: opening +
 				`text {"event":"stream.error","data":{"error":"unknown category; valid categories are: notes, alerts","ref":[1]}}` + "\n",
 		},
+		"text": { // is a JSON string here
+			during: func(f *fixture.Fixture, _ *raw) { f.HTML("<p>\n\"a\"</p>") },
+			want:   opening + `text {"id":"EVENT","event":"note.rendered","data":"\u003cp\u003e\n\"a\"\u003c/p\u003e"}` + "\n",
+		},
 		"pong": {
 			during: func(_ *fixture.Fixture, c *raw) { c.send(frame(fin|opPing, "payload")) },
 			want:   opening + "pong payload\n",

@@ -85,6 +85,17 @@ type Options struct {
 	// Defaults 20 and 40.
 	MessagesPerSecond float64
 	MessageBurst      int
+	// Compress compresses messages for clients that offer permessage-deflate (RFC
+	// 7692), as browsers do, without context takeover. Each event is compressed once,
+	// whatever the number of clients, and an idle connection holds nothing for it. It
+	// pays for events of more than about 200 bytes; those below 128 bytes, and those
+	// that do not get smaller, are sent as they are. Clients may compress what they send; ReadLimit then also holds
+	// for what comes out of it.
+	//
+	// Leave it off where an attacker can have text of their own put beside a secret
+	// into one event: its compressed length tells whether both are alike (CRIME,
+	// BREACH). Default false.
+	Compress bool
 }
 
 type handler struct {

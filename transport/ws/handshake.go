@@ -64,14 +64,18 @@ func validKey(values []string) bool {
 }
 
 // forGorilla returns a handshake that was checked in the form that gorilla
-// accepts: it knows no empty list elements.
-func forGorilla(r *http.Request) *http.Request {
+// accepts: it knows no empty list elements, and does not look at the parameters of
+// an extension.
+func forGorilla(r *http.Request, compress bool) *http.Request {
 	plain := r.WithContext(r.Context())
 	plain.Header = http.Header{
 		"Connection":            {"Upgrade"},
 		"Upgrade":               {"websocket"},
 		"Sec-Websocket-Version": {"13"},
 		"Sec-Websocket-Key":     r.Header["Sec-Websocket-Key"],
+	}
+	if compress {
+		plain.Header.Set("Sec-WebSocket-Extensions", "permessage-deflate")
 	}
 	return plain
 }

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"compress/flate"
 	"encoding/json"
 	"errors"
 	"io"
@@ -101,9 +102,18 @@ func (c *conn) readEnded(err error) {
 // when receive returns, so that nothing overtakes the answer: not a close frame
 // for what comes behind the message either.
 func (c *conn) receive(r io.Reader) error {
-	data, err := io.ReadAll(r)
-	if err != nil {
+	limit := c.handler.options.ReadLimit
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.As(err, &corrupt):
+		c.abuse(websocket.CloseInvalidFramePayloadData, "this is not DEFLATE")
+		return nil
+	case err != nil:
 		return err
+	case int64(len(data)) > limit: // gorilla has only limited what came compressed
+		c.abuse(websocket.CloseMessageTooBig, "")
+		return nil
 	}
 	if !utf8.Valid(data) {
 		c.abuse(websocket.CloseInvalidFramePayloadData, "text must be UTF-8")

@@ -24,14 +24,17 @@ type server struct {
 	presence *presence
 	cluster  *cluster // nil if this process is the only one
 	log      *slog.Logger
+	streams  transport.Options
+	served   http.Handler // what the chat answers, and what Options.Extend adds
 }
 
-// openServer returns a server. Close it, and shut its hub down.
-func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *slog.Logger) (*server, error) {
-	s := &server{signer: signer{key}, log: log}
+// openServer returns a server, with the state from, or an empty one if that is nil.
+// Close it, and shut its hub down. Without an error, from has been read to its end.
+func openServer(ctx context.Context, key []byte, o Options, from *saved) (*server, error) {
+	s := &server{signer: signer{key}, log: o.Logger, streams: transport.Options{Logger: o.Logger}}
 	s.presence = newPresence(grace, s.announce)
 	options := &hub.Options{
-		Logger:    log,
+		Logger:    o.Logger,
 		Authorize: s.authorize,
 		Presence:  &hub.PresenceEvents{Event: s.roomEvent, Grace: grace},
 		Observer: &hub.Observer{
@@ -47,22 +50,42 @@ func openServer(ctx context.Context, key []byte, backplane hub.Backplane, log *s
 			},
 		},
 	}
-	if backplane != nil {
-		s.cluster = newCluster(s, backplane)
+	if o.Backplane != nil {
+		s.cluster = newCluster(s, o.Backplane)
 		s.presence.announce = s.cluster.announce
-		options.Backplane = backplane
+		options.Backplane = o.Backplane
 		// What a process that starts has to know comes from there.
 		options.UserEvents = retained
 		options.UserBytes, options.Bytes = 16<<20, 128<<20
 		options.MaxAge = Retention
 		s.rooms.lapse = Retention
 	}
+	if o.Configure != nil {
+		o.Configure(options, &s.streams)
+	}
+	var refused error
+	failed := func(err error) { refused = err }
+	if from != nil {
+		options.Restore = from.hub
+		options.Observer.Error = func(err error) { failed(err) }
+	}
 	var err error
 	s.hub, err = hub.Open(ctx, &registry, options)
 	if err != nil {
 		return nil, err
 	}
-	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: backplane != nil, reported: s.reported, log: log}
+	failed = func(err error) { o.Logger.Error("crier", "error", err) } // as without an Observer.Error
+	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: o.Backplane != nil, reported: s.reported, log: o.Logger}
+	if from != nil {
+		if err := s.restore(from, refused); err != nil {
+			s.abandon()
+			return nil, err
+		}
+	}
+	s.served = s.handler()
+	if o.Extend != nil {
+		s.served = o.Extend(s.hub, s.served)
+	}
 	s.journal.catchUp()
 	if s.cluster != nil {
 		s.cluster.start()
@@ -78,12 +101,19 @@ func (s *server) close() {
 	}
 }
 
+// abandon ends a server that has served nobody.
+func (s *server) abandon() {
+	s.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.hub.Shutdown(ctx) // there are no streams to wait for
+}
+
 // handler returns everything that the chat answers.
 func (s *server) handler() http.Handler {
-	options := transport.Options{Logger: s.log}
 	mux := http.NewServeMux()
-	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: options}))
-	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Common: options, OnMessage: s.receive}))
+	mux.Handle("/events", sse.NewHandler(s.hub, s.authenticate, &sse.Options{Common: s.streams}))
+	mux.Handle("/ws", ws.NewHandler(s.hub, s.authenticate, &ws.Options{Common: s.streams, OnMessage: s.receive}))
 
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /state", s.loggedIn(s.state))

@@ -16,10 +16,11 @@ import (
 
 // All tests share one browser. It starts when it is first needed.
 var shared struct {
-	once sync.Once
-	ctx  context.Context
-	err  error
-	none string // why there is no browser
+	once    sync.Once
+	program string
+	ctx     context.Context
+	err     error
+	none    string // why there is no browser
 }
 
 // browser returns the context of the shared browser.
@@ -49,9 +50,15 @@ func startBrowser() {
 		shared.none = "there is no Chromium: install it (Debian: apt install chromium), or say where it is with -chromium"
 		return
 	}
+	shared.program = program
+	shared.ctx, shared.err = launch(program, profile())
+}
+
+// launch starts a browser with its profile in dir. It ends with its context.
+func launch(program, dir string) (context.Context, error) {
 	alloc, _ := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(program),
-		chromedp.UserDataDir(profile()),
+		chromedp.UserDataDir(dir),
 		chromedp.Headless,
 		chromedp.NoSandbox, // works as root, as in a container
 		chromedp.NoFirstRun,
@@ -69,18 +76,23 @@ func startBrowser() {
 		chromedp.IgnoreCertErrors, // for HTTP/2, which browsers only speak over TLS
 	)
 	// A browser that is newer than chromedp sends what chromedp does not know.
-	shared.ctx, _ = chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
-	shared.err = chromedp.Do(shared.ctx) // starts it
+	ctx, _ := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
+	return ctx, chromedp.Do(ctx) // starts it
 }
 
 func profile() string { return filepath.Join(tempDir, "profile") }
 
-// closeBrowser ends the browser, and fails if any of its processes stays.
+// closeBrowser ends the browser that all tests share, if it has started.
 func closeBrowser() error {
 	if shared.ctx == nil || shared.err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(shared.ctx, 10*time.Second)
+	return end(shared.ctx, profile())
+}
+
+// end ends a browser, and fails if any of its processes stays.
+func end(browser context.Context, profile string) error {
+	ctx, cancel := context.WithTimeout(browser, 10*time.Second)
 	defer cancel()
 	if err := chromedp.Cancel(ctx); err != nil {
 		return fmt.Errorf("closing the browser: %w", err)
@@ -88,7 +100,7 @@ func closeBrowser() error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; <-tick.C {
-		left := processesOf(profile())
+		left := processesOf(profile)
 		if len(left) == 0 {
 			return nil
 		}

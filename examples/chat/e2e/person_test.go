@@ -20,12 +20,18 @@ func (c *chat) enter(name string) *tab {
 func enter(t *testing.T, url, name string) *tab {
 	t.Helper()
 	b := newPerson(t, name)
+	b.logIn(url, name)
+	return b
+}
+
+// logIn opens the chat with a name.
+func (b *tab) logIn(url, name string) {
+	b.t.Helper()
 	b.open(url)
 	b.write(`[data-testid=login-name]`, name)
 	b.click(`[data-testid=login-submit]`)
 	b.wait("is in the chat", `document.querySelector('[data-testid=me]')?.textContent === %s`, name)
 	b.online()
-	return b
 }
 
 // tab2 opens the chat in one more tab of the same browser.

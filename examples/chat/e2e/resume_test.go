@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 )
 
 // bothTransports runs a test for each transport, at the same time.
@@ -127,29 +124,4 @@ func TestSwitchOfTransport(t *testing.T) {
 	grace.heardOnce(ids)
 	grace.noGap()
 	t.Logf("%d messages", len(ids))
-}
-
-func TestFrozenTab(t *testing.T) {
-	t.Parallel()
-	bothTransports(t, func(t *testing.T, transport string) {
-		c := startChat(t)
-		ada, grace := c.script("Ada"), c.enter("Grace")
-		grace.use(transport)
-		freeze := func(s page.SetWebLifecycleStateState) {
-			t.Helper()
-			_, err := chromedp.Call(grace.ctx, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: s})
-			grace.try("become "+string(s), err)
-		}
-		ids := []string{ada.post("", "before")}
-		grace.sees("before")
-		freeze("frozen")
-		for _, text := range texts("asleep", 1, 20) {
-			ids = append(ids, ada.post("", text))
-		}
-		freeze("active")
-		ids = append(ids, ada.post("", "after"))
-		grace.sees(append(append([]string{"before"}, texts("asleep", 1, 20)...), "after")...)
-		grace.heardOnce(ids)
-		grace.noGap()
-	})
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,25 +68,19 @@ type ticketSite struct {
 	server *httptest.Server
 	url    string
 
+	reports
+
 	mu         sync.Mutex
-	reports    []ticketReport
-	changed    chan struct{} // closed at the next report
 	minted     int
 	withCookie int
 	ticket     string   // the first
 	stream     net.Conn // of the last stream
 }
 
-type ticketReport struct {
-	N    int // reports may overtake each other
-	What string
-	Data json.RawMessage
-}
-
 type connKey struct{}
 
 func newTicketSite(t *testing.T) *ticketSite {
-	s := &ticketSite{hub: hub.New(&registry, nil), changed: make(chan struct{})}
+	s := &ticketSite{hub: hub.New(&registry, nil)}
 	check := func(_ context.Context, s hub.Session) (hub.Session, error) { return s, nil }
 	tickets := ticket.New(check, &ticket.Options{Life: 2 * time.Second, Once: true}, bytes.Repeat([]byte("k"), 32))
 	s.server = httptest.NewUnstartedServer(nil)
@@ -136,17 +129,7 @@ func newTicketSite(t *testing.T) *ticketSite {
 		s.mu.Unlock()
 		json.NewEncoder(w).Encode(map[string]string{"ticket": token})
 	})
-	mux.HandleFunc("POST /report", func(w http.ResponseWriter, r *http.Request) {
-		var report ticketReport
-		if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
-			t.Errorf("a report: %v", err)
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.reports = append(s.reports, report)
-		close(s.changed)
-		s.changed = make(chan struct{})
-	})
+	mux.Handle("POST /report", &s.reports)
 	s.server.Config.Handler = mux
 	s.server.Start()
 	t.Cleanup(func() {
@@ -172,36 +155,6 @@ func (s *ticketSite) requests() (minted, withCookie int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.minted, s.withCookie
-}
-
-// count returns how often the page has reported something.
-func (s *ticketSite) count(what string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.reports {
-		if r.What == what {
-			n++
-		}
-	}
-	return n
-}
-
-// wait waits until the page has reported something n times.
-func (s *ticketSite) wait(t *testing.T, what string, n int) {
-	t.Helper()
-	for deadline := time.After(time.Minute); ; { // a browser that starts takes its time
-		s.mu.Lock()
-		changed := s.changed
-		s.mu.Unlock()
-		if s.count(what) >= n {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			t.Fatalf("the page has reported %s %d times, want %d; all: %v", what, s.count(what), n, s.reports)
-		}
-	}
 }
 
 func (s *ticketSite) publish(t *testing.T, from, to int) {
@@ -244,15 +197,7 @@ func (s *ticketSite) cutAndResume(t *testing.T) (before int) {
 	s.wait(t, "stream.cursor", 2)
 	s.publish(t, 7, 9)
 	s.wait(t, "test.tick", 9)
-	var got []string
-	s.mu.Lock()
-	slices.SortFunc(s.reports, func(a, b ticketReport) int { return a.N - b.N })
-	for _, r := range s.reports {
-		if r.What == "test.tick" {
-			got = append(got, string(r.Data))
-		}
-	}
-	s.mu.Unlock()
+	got := s.data("test.tick")
 	if want := "123456789"; strings.Join(got, "") != want || s.count("stream.gap") > 0 {
 		t.Errorf("the page has heard %q and %d gaps, want %s and none", got, s.count("stream.gap"), want)
 	}
