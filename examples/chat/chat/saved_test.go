@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -256,6 +258,72 @@ func TestRestartAfterALongTime(t *testing.T) {
 			t.Errorf("%d messages are older than they may be", n)
 		}
 	})
+}
+
+// BenchmarkSaveAndRestore saves a state of 64 MiB, most of it messages, to a file and
+// restores it.
+func BenchmarkSaveAndRestore(b *testing.B) {
+	log := slog.New(slog.DiscardHandler)
+	s, err := openServer(b.Context(), testKey, Options{Logger: log}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	people := make([]person, 500)
+	for i := range people {
+		people[i], _ = newPerson(fmt.Sprint("Person ", i))
+		s.people.enter(people[i])
+	}
+	text := strings.Repeat("x", 200)
+	for i := range 100_000 { // 200 in each conversation
+		from, to := people[i%len(people)], people[(i+1)%len(people)]
+		e, err := messageDirect.New(to.ID, direct{From: from, To: to, Text: text})
+		if err == nil {
+			err = s.hub.PublishTo(b.Context(), e, hub.User(from.ID), hub.User(to.ID), hub.Topic(journalTopic))
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i%100 == 0 {
+			s.journal.catchUp()
+		}
+	}
+	s.close()
+	if err := s.hub.Shutdown(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	name := filepath.Join(b.TempDir(), "state")
+	var saving, restoring time.Duration
+	for b.Loop() {
+		f, err := openStateFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		if err := f.save(s.save); err != nil {
+			b.Fatal(err)
+		}
+		saving += time.Since(began)
+		info, err := os.Stat(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
+		began = time.Now()
+		again, err := f.restore(log, func(from *saved) (*server, error) {
+			return openServer(b.Context(), testKey, Options{Logger: log}, from)
+		})
+		restoring += time.Since(began)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n := len(again.history.where(func(conversation) bool { return true })); n != 100_000 {
+			b.Fatalf("%d messages", n)
+		}
+		again.abandon()
+		f.close()
+	}
+	b.ReportMetric(float64(saving.Milliseconds())/float64(b.N), "save-ms/op")
+	b.ReportMetric(float64(restoring.Milliseconds())/float64(b.N), "restore-ms/op")
 }
 
 // sealed puts the right header before the chat's own part.

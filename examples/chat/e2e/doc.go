@@ -6,9 +6,9 @@
 //
 //   - Chromium, headless, with a separate browser context for every person: two
 //     people over SSE and WebSocket, direct messages, rooms, filters, a pulled plug, a
-//     change of transport, a restart of the server, gaps, phones, the dark. A
-//     script in the page notes every frame as the browser hands it over, so that
-//     a message that came twice is noticed though the page would hide it.
+//     change of transport, a restart of the server and a crash, gaps, phones, the
+//     dark. A script in the page notes every frame as the browser hands it over, so
+//     that a message that came twice is noticed though the page would hide it.
 //   - An EventSource against small servers made with the library, for what the
 //     chat cannot show: overload, revocation, many tabs, HTTP/2.
 //   - An EventSource that is opened by a ticket, in Chromium and in Firefox: it is
@@ -19,6 +19,8 @@
 //     an answer that is cut while it is generated.
 //   - Compressed streams: Chromium and Firefox, with nginx in between or without,
 //     curl and Node's fetch.
+//   - The debug page, as whoever is on call uses it: why a user did not get an event,
+//     from the search box to the answer; and on a phone.
 //   - The npm packages eventsource, undici and ws, in clients: each reads a few
 //     hundred messages over a line that keeps breaking, and must have every one
 //     of them once.
