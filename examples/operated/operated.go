@@ -63,6 +63,7 @@ func run(ctx context.Context, o options) (err error) {
 		err = chat.Run(serving, chat.Options{
 			Listener:  o.listener,
 			KeyFile:   o.keyFile,
+			StateFile: chat.NoState, // simulated people are not worth keeping
 			Logger:    o.log,
 			Configure: o.configure,
 			Extend: func(h *hub.Hub, chat http.Handler) http.Handler {

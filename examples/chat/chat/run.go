@@ -65,6 +65,9 @@ func Run(ctx context.Context, o Options) error {
 		o.Logger = slog.Default()
 	}
 	log := o.Logger
+	if o.Listener != nil {
+		defer o.Listener.Close()
+	}
 	keyFile, err := findKey(o.KeyFile)
 	if err != nil {
 		return fmt.Errorf("the key for session cookies: %w", err)

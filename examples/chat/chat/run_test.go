@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -27,6 +28,7 @@ func TestRunExtended(t *testing.T) {
 		ran <- Run(ctx, Options{
 			Listener:  listener,
 			KeyFile:   filepath.Join(t.TempDir(), "key"),
+			StateFile: NoState,
 			Logger:    slog.New(slog.DiscardHandler),
 			Configure: func(h *hub.Options, s *transport.Options) { configured = h.Authorize != nil && s.Logger != nil },
 			Extend: func(h *hub.Hub, chat http.Handler) http.Handler {
@@ -53,5 +55,20 @@ func TestRunExtended(t *testing.T) {
 	cancel()
 	if err := <-ran; err != nil {
 		t.Error(err)
+	}
+}
+
+// A chat that cannot start leaves no listener open.
+func TestRunClosesListener(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Run(t.Context(), Options{Listener: listener, KeyFile: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		t.Error("a directory is a key")
+	}
+	if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener was open: %v", err)
 	}
 }
