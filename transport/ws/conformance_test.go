@@ -12,17 +12,21 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	transporttest.Run(t, transporttest.Transport{
-		Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-			return ws.NewHandler(h, auth, &ws.Options{Common: *o})
-		},
-		RefusesOverload: true,
-		Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
-			c, err := dial(conn, r)
-			if err != nil {
-				return nil, err
-			}
-			return func() (transporttest.Frame, error) { return readFrame(c) }, nil
-		},
-	})
+	for name, over := range ways {
+		t.Run(name, func(t *testing.T) {
+			transporttest.Run(t, transporttest.Transport{
+				Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
+					return over(ws.NewHandler(h, auth, &ws.Options{Common: *o}))
+				},
+				RefusesOverload: true,
+				Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
+					c, err := dial(conn, r)
+					if err != nil {
+						return nil, err
+					}
+					return func() (transporttest.Frame, error) { return readFrame(c) }, nil
+				},
+			})
+		})
+	}
 }
