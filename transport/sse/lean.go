@@ -10,18 +10,23 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/reactor"
 	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
-// A leanConn writes a stream directly to a hijacked connection. Each write is one chunk (RFC 9112, section 7.1), so that a client can
-// tell the end of the stream from a connection that broke.
+// A leanConn writes a stream directly to a hijacked connection. Each write is one
+// chunk (RFC 9112, section 7.1), so that a client can tell the end of the stream
+// from a connection that broke.
 type leanConn struct {
 	net      net.Conn
+	owned    reactor.Conn // the same, or nil if the reactor does not have it
 	out      netwrite.Writer
 	timeout  time.Duration
 	head     []byte // the response's head, until it is sent
 	body     *body
 	vanished tcp.Vanished
+	stream   *transport.Stream
+	unwanted int32 // how often the client has sent something
 }
 
 // hijack hijacks the connection behind w. It returns nil, and w is unchanged, if
@@ -47,32 +52,68 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 	buf.Writer.Reset(nil) // release net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
+	owned := reactor.Take(c)
+	if owned != nil {
+		c = owned
+	}
 	tcp.Limit(c)
-	return &leanConn{net: c, body: b, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
+	return &leanConn{net: c, owned: owned, body: b, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
 }
 
-// serve starts the stream and returns. An idle stream keeps one goroutine, which
-// waits for the client to hang up. It is a new one because the stack of the
-// handler's goroutine has grown.
+// serve starts the stream and returns. If the reactor has the connection, an idle
+// stream keeps no goroutine. Otherwise it keeps one, which waits for the client to
+// hang up. It is a new one because the stack of the handler's goroutine has grown.
 func (c *leanConn) serve(stream *transport.Stream) {
+	c.stream = stream
 	stream.Start(c)
+	if c.owned != nil {
+		c.owned.Await(c.readable)
+		return
+	}
 	go func() {
-		c.waitUntilGone()
-		c.net.Close()
-		c.out.Stop()
-		stream.Close()
+		for c.discard(c.net.Read) == nil {
+		}
+		c.close()
 	}()
 }
 
-// waitUntilGone reads until the client hangs up. What the client sends is
-// discarded, and more than 64 KiB end the stream.
-func (c *leanConn) waitUntilGone() {
-	buf := make([]byte, 64) // io.Copy would hold 8 KiB for each idle client
-	for range 1024 {
-		if _, err := c.net.Read(buf); err != nil {
+// readable is called by the reactor when the client has sent something or has
+// hung up.
+func (c *leanConn) readable() {
+	for {
+		switch err := c.discard(c.owned.TryRead); err {
+		case nil:
+		case reactor.ErrNotReady:
+			c.owned.Await(c.readable)
+			return
+		default:
+			c.close()
 			return
 		}
 	}
+}
+
+// errTalks means that the client sends far more than a client of SSE should.
+var errTalks = errors.New("sse: the client sends too much")
+
+// discard reads once, up to 64 bytes, and ignores what it reads. It fails when the
+// client has hung up, and when it has sent 64 KiB.
+func (c *leanConn) discard(read func([]byte) (int, error)) error {
+	var buf [64]byte // io.Copy would hold 8 KiB for each idle client
+	if _, err := read(buf[:]); err != nil {
+		return err
+	}
+	if c.unwanted++; c.unwanted >= 1024 {
+		return errTalks
+	}
+	return nil
+}
+
+// close releases everything.
+func (c *leanConn) close() {
+	c.net.Close()
+	c.out.Stop()
+	c.stream.Close()
 }
 
 func (c *leanConn) Open(cursor string, retry time.Duration) error {
@@ -131,7 +172,7 @@ func (c *leanConn) Beat(cursor string) error {
 	return err
 }
 
-// End also sets a deadline for reading, after which serve closes the connection.
+// End also sets a deadline for reading, after which the connection is closed.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
 	p := chunk(c.head, c.body.last(appendEnd(nil, reason, cursor, retry)))
 	err := c.write(append(p, lastChunk...))
