@@ -60,6 +60,23 @@ func (h *Hub) MayFollow(ctx context.Context, s Session, topics ...string) error 
 // Errors: [ErrForbiddenTopic], a [TopicError] and a [TooManyTopicsError]. Then
 // nothing changes.
 func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
+	return s.setTopics(ctx, nil, topics)
+}
+
+// SetFilterAndTopics is [Subscription.SetFilter] and [Subscription.SetTopics] at once:
+// the client is told of both by one message. Errors are those of both. Then nothing
+// changes.
+func (s *Subscription) SetFilterAndTopics(ctx context.Context, f Filter, topics ...string) error {
+	filter, err := s.hub.compile(f)
+	if err != nil {
+		return err
+	}
+	filter &= s.allowed
+	return s.setTopics(ctx, &filter, topics)
+}
+
+// setTopics also changes the filter, unless it is nil.
+func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topics []string) error {
 	s.mu.Lock()
 	removed := slices.Clone(s.removed)
 	s.mu.Unlock()
@@ -74,21 +91,24 @@ func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
 			return ErrForbiddenTopic
 		}
 	}
-	s.changeTopics(want)
+	s.changeTopics(want, filter)
 	s.mu.Unlock()
 	s.reader.Wake()
 	s.hub.presence.update(s)
 	return nil
 }
 
-// changeTopics makes the subscription follow topics and no others, and lets the
-// client know. The caller holds s.mu.
-func (s *Subscription) changeTopics(topics []string) {
+// changeTopics makes the subscription follow topics and no others, with another
+// filter unless that is nil, and lets the client know. The caller holds s.mu.
+func (s *Subscription) changeTopics(topics []string, filter *categorySet) {
 	if s.closed || s.over != "" {
 		return
 	}
 	s.skip()
 	s.noteEra()
+	if filter != nil {
+		s.reader.SetFilter(*filter)
+	}
 	for _, topic := range s.topics() {
 		if !slices.Contains(topics, topic) {
 			s.reader.Unfollow(eventlog.Key{Name: topic})
@@ -131,7 +151,7 @@ func (h *Hub) join(user uuid.UUID, topic string) (joined int) {
 		if slices.Contains(topics, topic) || len(topics) >= h.options.TopicsPerStream || s.over != "" {
 			return false
 		}
-		s.changeTopics(append(topics, topic))
+		s.changeTopics(append(topics, topic), nil)
 		return true
 	})
 }
@@ -162,7 +182,7 @@ func (h *Hub) leaveTopic(user uuid.UUID, topic string) (left int) {
 		if !slices.Contains(topics, topic) || s.over != "" {
 			return false
 		}
-		s.changeTopics(slices.DeleteFunc(topics, func(t string) bool { return t == topic }))
+		s.changeTopics(slices.DeleteFunc(topics, func(t string) bool { return t == topic }), nil)
 		return true
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,49 @@ func TestSeveralChangesBetweenTwoTakes(t *testing.T) {
 
 // Changes of a stream that is never taken do not pile up. It is told a gap, because
 // what was in force in between is not told.
+// A filter and topics that are changed at once are announced by one message, also if
+// the stream is read at every moment.
+func TestFilterAndTopicsAtOnce(t *testing.T) {
+	h := New(&kinds, nil)
+	s := following(t, h, alice, "", "a")
+	s.session.Topics = []string{"a", "b"}
+	read := make(chan []*Message)
+	go func() {
+		var all []*Message
+		defer func() { read <- all }()
+		for {
+			batch, err := s.Take(nil)
+			if err != nil {
+				return
+			}
+			all = append(all, batch...)
+			runtime.Gosched()
+		}
+	}()
+	for i := range 500 {
+		filter, topics := Categories("notes"), []string{"a", "b"}
+		if i%2 == 1 {
+			filter, topics = Categories("alerts"), []string{"b"}
+		}
+		if err := s.SetFilterAndTopics(t.Context(), filter, topics...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.End(ReasonGone)
+	for _, m := range <-read {
+		data := string(m.Data())
+		if m.Type() == TypeFilter && strings.Contains(data, "notes") != strings.Contains(data, `"a"`) {
+			t.Fatalf("half a change was announced: %s", data)
+		}
+	}
+	if err := s.SetFilterAndTopics(t.Context(), Categories("nothing"), "a"); !errors.As(err, new(*UnknownCategoryError)) {
+		t.Errorf("an unknown category: %v", err)
+	}
+	if err := s.SetFilterAndTopics(t.Context(), Everything(), "c"); !errors.Is(err, ErrForbiddenTopic) {
+		t.Errorf("a forbidden topic: %v", err)
+	}
+}
+
 func TestManyChangesBetweenTwoTakes(t *testing.T) {
 	h := New(&kinds, nil)
 	s := following(t, h, alice, "", "a")

@@ -103,19 +103,22 @@ func (c *conn) change(categories, topics *[]string) error {
 	return nil
 }
 
-// apply changes the topics first, since they can be refused.
+// apply makes the change.
 func (c *conn) apply(hasFilter bool, filter hub.Filter, topics *[]string) error {
 	sub := c.stream.Subscription()
-	if topics != nil {
-		if err := sub.SetTopics(c.ctx, *topics...); err != nil {
-			return errors.New(transport.TopicProblem(err))
-		}
-	}
+	var err error
 	switch {
+	case hasFilter && topics != nil:
+		err = sub.SetFilterAndTopics(c.ctx, filter, *topics...)
+	case topics != nil:
+		err = sub.SetTopics(c.ctx, *topics...)
 	case hasFilter:
 		return sub.SetFilter(filter)
-	case topics == nil:
+	default:
 		sub.AnnounceFilter()
+	}
+	if err != nil {
+		return errors.New(transport.TopicProblem(err))
 	}
 	return nil
 }
