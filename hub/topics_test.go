@@ -161,6 +161,15 @@ func TestFilterAndTopicsAtOnce(t *testing.T) {
 			t.Fatalf("half a change was announced: %s", data)
 		}
 	}
+	narrow := following(t, h, alice, "", "a")
+	narrow.allowed = must(h.compile(Categories("notes")))
+	if err := narrow.SetFilterAndTopics(t.Context(), Everything(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, h, made(alert, alice, "alert"))
+	if got := taken(t, narrow); len(got) != 1 {
+		t.Errorf("it takes what is not allowed: %s", got)
+	}
 	if err := s.SetFilterAndTopics(t.Context(), Categories("nothing"), "a"); !errors.As(err, new(*UnknownCategoryError)) {
 		t.Errorf("an unknown category: %v", err)
 	}

@@ -69,7 +69,7 @@ var mutants = []mutant{
 	{
 		name: "the law: a stream is not let join",
 		file: "hub/topics.go",
-		old:  "\t\ts.changeTopics(append(topics, topic))", new: "",
+		old:  "\t\ts.changeTopics(append(topics, topic), nil)", new: "",
 		pkg: "./proof", run: "TestLaw", notices: `late [1-9]`,
 	},
 	{
@@ -300,6 +300,12 @@ var mutants = []mutant{
 		file: "hub/subscription.go",
 		old:  "set &= s.allowed", new: "_ = s.allowed",
 		pkg: "./hub", run: "TestModel|TestSetFilter", notices: "not meant for this stream|not allowed",
+	},
+	{
+		name: "a client widens its filter as it changes its topics",
+		file: "hub/topics.go",
+		old:  "filter &= s.allowed", new: "_ = s.allowed",
+		pkg: "./hub", run: "TestFilterAndTopicsAtOnce", notices: "not allowed",
 	},
 	{
 		name: "an id is looked up in everybody's logs",
