@@ -42,9 +42,12 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 
 // newConn returns a conn that has not been started.
 func (h *handler) newConn(net net.Conn, r *http.Request) *conn {
-	// The request's context ends when its handler returns; its values are kept.
-	c := &conn{handler: h, ctx: context.WithoutCancel(r.Context()), limiter: newLimiter(h.options.MessageBurst)}
-	if h.options.OnMessage != nil || h.options.OnToken != nil { // nobody else needs it, and it takes half a kilobyte
+	c := &conn{handler: h, limiter: newLimiter(h.options.MessageBurst), ctx: context.Background()}
+	calls := h.options.OnMessage != nil || h.options.OnToken != nil
+	if calls || h.acceptor.Hub().Authorizes() { // nobody else needs it, and it takes half a kilobyte
+		c.ctx = context.WithoutCancel(r.Context()) // which ends when its handler returns; its values are kept
+	}
+	if calls {
 		c.ctx, c.cancel = context.WithCancel(c.ctx)
 	}
 	c.init(net, h.acceptor.Options().WriteTimeout, c.onWriteClosed)
