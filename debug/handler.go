@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
 )
@@ -17,7 +19,8 @@ import (
 var files embed.FS
 
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"name": func(r hub.Reason) string { return string(r) }, "since": since, "stamp": stamp, "bytes": byteSize, "spark": sparkline,
+	"ago": ago, "stamp": stamp, "clock": clock, "bytes": byteSize, "count": count[uint64], "rate": rate, "plural": plural[int], "plural64": plural[uint64],
+	"reason": func(r hub.Reason) string { return reasonText(string(r)) }, "start": startText, "label": label, "tone": tone, "meaning": meaning,
 }).ParseFS(files, "page.html"))
 
 // A Handler serves the debug page of a hub. Make one with [NewHandler]. It is safe
@@ -26,6 +29,7 @@ type Handler struct {
 	hub      *hub.Hub
 	allow    func(*http.Request) error
 	payloads bool
+	userIDs  func(string) uuid.UUID
 	publish  func(*http.Request) (*event.Event, error)
 	samples  *sampler
 	remove   func()
@@ -37,6 +41,11 @@ type Option func(*Handler)
 
 // WithPayloads shows the payloads of events. By default, only their size is shown.
 func WithPayloads() Option { return func(h *Handler) { h.payloads = true } }
+
+// WithUserIDs lets a person search for users by the application's own ids: what is
+// typed and is not a UUID is given to ids, for instance [event.UserIDs.FromString].
+// It returns uuid.Nil for what is no user.
+func WithUserIDs(ids func(string) uuid.UUID) Option { return func(h *Handler) { h.userIDs = ids } }
 
 // WithTestPublish adds a button that publishes a test event. The function makes the
 // event, for the user who has sent the request, so that the operator can only
@@ -108,13 +117,13 @@ func (d *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "user":
 		v = d.user(r)
 	default:
-		v = view{Status: http.StatusNotFound, Error: "There is no such view."}
+		v = failed("", http.StatusNotFound, "There is no such view.")
 	}
 	d.write(w, r, v)
 }
 
 func (d *Handler) write(w http.ResponseWriter, r *http.Request, v view) {
-	v.CanPublish = d.publish != nil
+	v.CanPublish, v.OwnIDs = d.publish != nil, d.userIDs != nil
 	status := v.Status
 	if status == 0 {
 		status = http.StatusOK

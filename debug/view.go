@@ -2,243 +2,154 @@ package debug
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/crier-go/crier/event"
 	"github.com/crier-go/crier/hub"
-)
-
-const (
-	pageSize  = 100 // streams on a page
-	shownLast = 50  // retained events on a user's page
 )
 
 // A view is what a page shows, and its JSON.
 type view struct {
-	Status     int        `json:"-"`
-	View       string     `json:"view,omitempty"`
-	Error      string     `json:"error,omitempty"`
-	CanPublish bool       `json:"-"`
-	Query      string     `json:"query,omitempty"`
-	Stats      *hub.Stats `json:"stats,omitempty"`
-	Samples    []sample   `json:"samples,omitempty"`
-	Kinds      []kindRate `json:"kinds,omitempty"`
-	Largest    []size     `json:"largest,omitempty"`
-	User       string     `json:"user,omitempty"`
-	EventID    string     `json:"event_id,omitempty"`
-	Streams    []stream   `json:"streams,omitempty"`
-	Next       uint64     `json:"next,omitempty"` // the "after" of the next page; 0 if this is the last
-	Events     []retained `json:"events,omitempty"`
-	Answer     *answer    `json:"answer,omitempty"`
+	Status     int    `json:"-"`
+	CanPublish bool   `json:"-"`
+	OwnIDs     bool   `json:"-"` // WithUserIDs is given
+	Typed      string `json:"-"` // as the user, in the search box
+	View       string `json:"view,omitempty"`
+	Error      string `json:"error,omitempty"`
+
+	// Overview.
+	Cards   []card     `json:"-"`
+	Stats   *hub.Stats `json:"stats,omitempty"`
+	Samples []sample   `json:"samples,omitempty"`
+	Kinds   []kindRate `json:"kinds,omitempty"`
+	Largest []size     `json:"largest,omitempty"`
+
+	// Streams, and those of a user.
+	Query   string   `json:"query,omitempty"`
+	After   uint64   `json:"after,omitempty"`
+	Streams []stream `json:"streams,omitempty"`
+	Next    uint64   `json:"next,omitempty"` // the "after" of the next page; 0 if this is the last
+
+	// One user.
+	User      string  `json:"user,omitempty"`
+	EventID   string  `json:"event_id,omitempty"`
+	Open      int     `json:"open,omitempty"`
+	Ended     int     `json:"ended,omitempty"` // remembered
+	Answer    *answer `json:"answer,omitempty"`
+	LeftOut   int     `json:"streams_left_out,omitempty"` // of Open and Ended, in Streams
+	TopicsCut int     `json:"topics_left_out,omitempty"`  // of which the log shows nothing
+	log
+}
+
+// failed returns a view that says why a request was not answered.
+func failed(name string, status int, why string) view {
+	return view{View: name, Status: status, Error: why}
+}
+
+// Now is the time at which the page was made.
+func (v view) Now() string { return time.Now().UTC().Format("2006-01-02 15:04:05") }
+
+// Title names the page in the browser's list of tabs.
+func (v view) Title() string {
+	switch v.View {
+	case "streams":
+		return "Streams"
+	case "user":
+		return cmp.Or("User "+v.Typed, "User")
+	}
+	return "Overview"
 }
 
 // A stream is a hub.StreamStatus for the page.
 type stream struct {
-	ID         uint64      `json:"id"`
-	User       uuid.UUID   `json:"user"`
-	Session    string      `json:"session"`
-	Transport  string      `json:"transport"`
-	Address    string      `json:"address"`
-	Agent      string      `json:"user_agent"`
-	Categories string      `json:"categories"`
-	Topics     []string    `json:"topics,omitempty"`
-	Started    time.Time   `json:"started"`
-	Start      hub.Start   `json:"start"`
-	Delivered  uint64      `json:"delivered"`
-	Gaps       uint64      `json:"gaps"`
-	Cursor     string      `json:"cursor"`
-	Lag        int         `json:"lag"`
-	LagBytes   int64       `json:"lag_bytes"`
-	Reason     string      `json:"reason,omitempty"`
-	Ended      time.Time   `json:"ended,omitzero"`
-	Verdict    hub.Verdict `json:"verdict,omitempty"`
-	Meaning    string      `json:"meaning,omitempty"`
-	Inferred   bool        `json:"inferred,omitempty"`
-}
-
-// A size says who fills the memory.
-type size struct {
-	Audience string `json:"audience"`
-	Bytes    int64  `json:"bytes"`
-}
-
-// A retained is an event in the logs that a user's streams read.
-type retained struct {
-	ID        uuid.UUID       `json:"id"`
-	Type      event.Type      `json:"type"`
-	Audience  string          `json:"audience"`
-	Cursor    string          `json:"cursor"`
-	Published time.Time       `json:"published"`
-	Size      int             `json:"size"`
-	Data      json.RawMessage `json:"data,omitempty"`
-	Verdicts  []string        `json:"verdicts,omitempty"` // "stream: verdict"
-}
-
-// An answer says what became of one event.
-type answer struct {
-	Type       event.Type `json:"type,omitempty"`
-	Created    time.Time  `json:"created"`
-	Published  time.Time  `json:"published,omitzero"`
-	Cursor     string     `json:"cursor,omitempty"`
-	Audience   []string   `json:"audience,omitempty"`
-	Superseded bool       `json:"superseded,omitempty"`
-	Since      time.Time  `json:"streams_forgotten_before,omitzero"`
-	Streams    []stream   `json:"streams"`
-}
-
-var meanings = map[hub.Verdict]string{
-	hub.VerdictSuperseded:   "A later value took its place.",
-	hub.VerdictDelivered:    "It was handed out to be written.",
-	hub.VerdictPending:      "The stream has yet to take it.",
-	hub.VerdictEvicted:      "It was evicted before the stream took it. The client is told of a gap.",
-	hub.VerdictUnresolved:   "The stream began behind it with a gap.",
-	hub.VerdictNotTaken:     "The stream ended before it took it.",
-	hub.VerdictAlreadySeen:  "The client came back with a last id from behind it.",
-	hub.VerdictFiltered:     "The stream's filter did not include its category.",
-	hub.VerdictForbidden:    "The session does not allow its category.",
-	hub.VerdictNotConnected: "The stream was opened later, without a last id.",
-	hub.VerdictRevoked:      "The stream had been revoked before.",
-	hub.VerdictEnded:        "The stream had ended before.",
-	hub.VerdictNotFollowed:  "It was for topics that the stream did not follow.",
-	hub.VerdictNotAddressed: "It was for other users.",
-	hub.VerdictUnknown:      "What is remembered does not say.",
-}
-
-func (d *Handler) overview() view {
-	stats := d.hub.Stats()
-	v := view{View: "overview", Stats: &stats, Samples: d.samples.samples(), Kinds: d.samples.rates()}
-	for _, l := range d.hub.Largest(20) {
-		v.Largest = append(v.Largest, size{l.Audience.String(), l.Bytes})
-	}
-	return v
-}
-
-// streams shows open streams, a page at a time.
-func (d *Handler) streams(r *http.Request) view {
-	v := view{View: "streams", Query: strings.TrimSpace(r.FormValue("q"))}
-	var after uint64
-	if s := r.FormValue("after"); s != "" {
-		var err error
-		if after, err = strconv.ParseUint(s, 10, 64); err != nil {
-			v.Status, v.Error = http.StatusBadRequest, "after is not a stream's number."
-			return v
-		}
-	}
-	for s := range d.hub.AllStreams(after) {
-		if v.Query != "" && !strings.Contains(s.User.String(), strings.ToLower(v.Query)) &&
-			!strings.Contains(s.SessionID, v.Query) && !strings.Contains(s.RemoteAddr, v.Query) {
-			continue
-		}
-		if len(v.Streams) == pageSize {
-			v.Next = v.Streams[pageSize-1].ID
-			break
-		}
-		v.Streams = append(v.Streams, describe(s))
-	}
-	return v
-}
-
-// user shows one user and, if the request names an event, what became of it.
-func (d *Handler) user(r *http.Request) view {
-	v := view{View: "user", User: strings.TrimSpace(r.FormValue("user")), EventID: strings.TrimSpace(r.FormValue("event"))}
-	user, err := uuid.Parse(v.User)
-	if err != nil || user == uuid.Nil {
-		v.Status, v.Error = http.StatusBadRequest, "The user is not an id. An id is a UUID."
-		return v
-	}
-	topics := map[string]bool{}
-	for _, s := range d.hub.Streams(user) {
-		v.Streams = append(v.Streams, describe(s))
-		for _, t := range s.Topics {
-			topics[t] = true
-		}
-	}
-	if v.EventID != "" {
-		d.explain(r, user, &v)
-	}
-	v.Events = d.log(r, user, topics)
-	return v
-}
-
-func (d *Handler) explain(r *http.Request, user uuid.UUID, v *view) {
-	id, err := uuid.Parse(v.EventID)
-	if err != nil {
-		v.Status, v.Error = http.StatusBadRequest, "The event is not an id. An id is a UUID."
-		return
-	}
-	x, err := d.hub.Explain(r.Context(), user, id)
-	switch {
-	case errors.Is(err, hub.ErrUnknownEvent):
-		v.Status, v.Error = http.StatusNotFound, "Nothing is known of an event with this id: it was not published here, was ephemeral, or was superseded long ago."
-		return
-	case err != nil:
-		v.Status, v.Error = http.StatusServiceUnavailable, err.Error()
-		return
-	}
-	a := &answer{Created: x.Created, Published: x.Published, Cursor: x.Cursor, Superseded: x.Superseded, Since: x.Since, Streams: []stream{}}
-	if x.Event != nil {
-		a.Type = x.Event.Type()
-	}
-	for _, to := range x.Audience {
-		a.Audience = append(a.Audience, to.String())
-	}
-	for _, s := range x.Streams {
-		one := describe(s.StreamStatus)
-		one.Verdict, one.Meaning, one.Inferred = s.Verdict, meanings[s.Verdict], s.Inferred
-		a.Streams = append(a.Streams, one)
-	}
-	v.Answer = a
-}
-
-// log returns the newest events that a user's streams may read, the newest first.
-func (d *Handler) log(r *http.Request, user uuid.UUID, topics map[string]bool) (all []retained) {
-	from := []hub.Audience{hub.User(user), hub.Everyone()}
-	for t := range topics {
-		from = append(from, hub.Topic(t))
-	}
-	for _, a := range from {
-		held := d.hub.Retained(a)
-		for _, e := range held[max(0, len(held)-shownLast):] {
-			one := retained{ID: e.Event.ID(), Type: e.Event.Type(), Audience: a.String(), Cursor: e.Cursor, Published: e.Published, Size: len(e.Event.Data())}
-			if d.payloads {
-				one.Data = e.Event.Data()
-			}
-			all = append(all, one)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b retained) int { return cmp.Compare(b.Cursor, a.Cursor) })
-	all = all[:min(len(all), shownLast)]
-	for i := range all {
-		x, err := d.hub.Explain(r.Context(), user, all[i].ID)
-		if err != nil {
-			continue
-		}
-		for _, s := range x.Streams {
-			all[i].Verdicts = append(all[i].Verdicts, fmt.Sprintf("%d: %s", s.ID, s.Verdict))
-		}
-	}
-	return all
+	ID         uint64    `json:"id"`
+	User       uuid.UUID `json:"user"`
+	Session    string    `json:"session"`
+	Transport  string    `json:"transport"`
+	Address    string    `json:"address"`
+	Agent      string    `json:"user_agent"`
+	Categories string    `json:"categories"`
+	Topics     []string  `json:"topics,omitempty"`
+	Started    time.Time `json:"started"`
+	Start      hub.Start `json:"start"`
+	Delivered  uint64    `json:"delivered"`
+	Gaps       uint64    `json:"gaps"`
+	Cursor     string    `json:"cursor"`
+	Lag        int       `json:"lag"`
+	LagBytes   int64     `json:"lag_bytes"`
+	Missed     bool      `json:"missed,omitempty"` // its client will be told of a gap
+	LastWrite  time.Time `json:"last_write,omitzero"`
+	Reason     string    `json:"reason,omitempty"`
+	Ended      time.Time `json:"ended,omitzero"`
 }
 
 func describe(s hub.StreamStatus) stream {
-	cs, everything := s.Filter.Categories()
-	names := "everything"
-	if !everything {
-		names = strings.Trim(strings.ReplaceAll(fmt.Sprint(cs), " ", ", "), "[]")
-	}
 	return stream{
 		ID: s.ID, User: s.User, Session: s.SessionID, Transport: s.Transport, Address: s.RemoteAddr,
-		Agent: s.UserAgent, Categories: names, Topics: s.Topics, Started: s.Started, Start: s.Start,
-		Delivered: s.Delivered, Gaps: s.Gaps, Cursor: s.Cursor, Lag: s.Lag, LagBytes: s.LagBytes,
-		Reason: string(s.Reason), Ended: s.Ended,
+		Agent: s.UserAgent, Categories: categories(s.Filter), Topics: s.Topics, Started: s.Started, Start: s.Start,
+		Delivered: s.Delivered, Gaps: s.Gaps, Cursor: s.Cursor, Lag: s.Lag, LagBytes: s.LagBytes, Missed: s.Gap,
+		LastWrite: s.LastWrite, Reason: string(s.Reason), Ended: s.Ended,
 	}
 }
+
+// State says whether the stream is open.
+func (s stream) State() string {
+	switch {
+	case !s.Ended.IsZero():
+		return "ended"
+	case s.Reason != "":
+		return "ending"
+	}
+	return "open"
+}
+
+// Tone is the colour of the state.
+func (s stream) Tone() string {
+	return map[string]string{"open": "good", "ending": "wait", "ended": "over"}[s.State()]
+}
+
+// Why says when and why the stream ended, if it has.
+func (s stream) Why() string {
+	switch {
+	case !s.Ended.IsZero():
+		return ago(s.Ended) + ", " + reasonText(s.Reason)
+	case s.Reason != "":
+		return "now, " + reasonText(s.Reason)
+	}
+	return ""
+}
+
+// Who names an audience, as it looks from the user's page.
+func (v view) Who(audience string) string {
+	if v.User != "" && audience == "user:"+v.User {
+		return "this user"
+	}
+	return audience
+}
+
+// startTexts say where a stream began, for a person.
+var startTexts = map[hub.Start]string{
+	hub.StartNew:     "new",
+	hub.StartPage:    "new, from a page",
+	hub.StartCursor:  "resumed",
+	hub.StartEvent:   "resumed after an event",
+	hub.StartEvicted: "resumed with a gap",
+	hub.StartUnknown: "last id unknown",
+}
+
+func startText(s hub.Start) string { return startTexts[s] }
+
+// reasonTexts say why a stream ended, for a person.
+var reasonTexts = map[string]string{
+	string(hub.ReasonGone):        "the client has gone",
+	string(hub.ReasonSlow):        "the client was too slow",
+	string(hub.ReasonRevoked):     "revoked",
+	string(hub.ReasonExpired):     "the session expired",
+	string(hub.ReasonOverloaded):  "too many streams",
+	string(hub.ReasonShutdown):    "the server shut down",
+	string(hub.ReasonAbusive):     "the client broke the protocol",
+	string(hub.ReasonUnavailable): "the server could not tell who the client is",
+}
+
+func reasonText(reason string) string { return cmp.Or(reasonTexts[reason], reason) }

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ended remembers the streams that have ended last, for [Hub.Streams] and [Hub.Explain]: a ring that
-// grows up to its bound.
+// ended remembers the streams that have ended last, for [Hub.Streams] and
+// [Hub.Explain]: a ring that grows up to its bound.
 type ended struct {
 	most int
 
@@ -34,6 +34,7 @@ type endedStream struct {
 	reason           Reason
 	start            Start
 	cursor           uuid.UUID // as the client could have presented it
+	lastWrite        int64     // as in Subscription
 	trail            trail
 	filter           categorySet
 	topics           []string

@@ -82,9 +82,10 @@ type Write struct {
 }
 
 // Wrote reports that a batch of Take was handed to the network, and when. It
-// must be called before the next Take. Observer.Written and the metrics depend
-// on it. It costs a few nanoseconds if nobody observes writes.
+// must be called before the next Take. StreamStatus.LastWrite, Observer.Written and
+// the metrics depend on it. It costs a few nanoseconds if nobody observes writes.
 func (s *Subscription) Wrote(batch []*Message, at time.Time) {
+	s.lastWrite.Store(max(int64(at.Sub(s.hub.began)), 1))
 	for _, o := range s.hub.observing() {
 		if o.Written != nil {
 			s.observeWritten(batch, at)

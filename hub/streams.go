@@ -28,6 +28,10 @@ type StreamStatus struct {
 	// Gap says that the next thing which the stream takes is a gap: an event was
 	// evicted before the stream took it.
 	Gap bool
+	// LastWrite is when the transport last handed a batch of events or control
+	// messages to the network, see [Subscription.Wrote]. Opening a stream and
+	// heartbeats do not count. Zero means that there was none yet.
+	LastWrite time.Time
 	// Ended is when the stream ended. Zero means that it is open. A stream with
 	// a Reason that is not Ended is being closed.
 	Ended time.Time
@@ -81,7 +85,7 @@ func (h *Hub) AllStreams(after uint64) iter.Seq[StreamStatus] {
 
 // status describes an open stream.
 func (s *Subscription) status() StreamStatus {
-	one := StreamStatus{Stream: s.info()}
+	one := StreamStatus{Stream: s.info(), LastWrite: s.hub.writtenAt(s.lastWrite.Load())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed { // it is among those that have ended, or will be at once
@@ -93,6 +97,14 @@ func (s *Subscription) status() StreamStatus {
 	one.Lag, one.LagBytes, one.Gap = backlog.Messages, backlog.Bytes, backlog.Gap
 	one.Cursor = s.cursorAt(backlog, head).String()
 	return one
+}
+
+// writtenAt returns a Subscription's lastWrite as a time.
+func (h *Hub) writtenAt(lastWrite int64) time.Time {
+	if lastWrite == 0 {
+		return time.Time{}
+	}
+	return h.began.Add(time.Duration(lastWrite))
 }
 
 // cursorAt returns the cursor of a subscription without moving it. The caller holds
@@ -128,7 +140,7 @@ func (h *Hub) remember(s *Subscription, info Stream) {
 		transport: intern.Make(s.transport), agent: s.userAgent,
 		started: info.Started, ended: time.Now(),
 		allowed: s.allowed, position: s.reader.Position(), until: min(s.until, h.store.Head()),
-		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail.clone(),
+		gaps: s.gaps, reason: s.over, start: info.Start, trail: s.trail.clone(), lastWrite: s.lastWrite.Load(),
 		filter: s.reader.Filter(), sessionTopics: s.session.Topics,
 	}
 	s.mu.Unlock()
@@ -147,7 +159,8 @@ func (h *Hub) endedStatus(e *endedStream) StreamStatus {
 			Filter: h.decompile(e.filter), Topics: e.topics, Started: e.started, Start: e.start,
 			Delivered: e.delivered, Gaps: e.gaps, Reason: e.reason,
 		},
-		Cursor: e.cursor.String(),
-		Ended:  e.ended,
+		Cursor:    e.cursor.String(),
+		LastWrite: h.writtenAt(e.lastWrite),
+		Ended:     e.ended,
 	}
 }

@@ -123,3 +123,63 @@ func BenchmarkAllStreams(b *testing.B) {
 		}
 	})
 }
+
+// A stream says when it was last written to, open or ended.
+func TestLastWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(&kinds, nil)
+		s := subscribed(t, h, alice, "")
+		check := func(want time.Time) {
+			t.Helper()
+			if got := h.Streams(alice)[0].LastWrite; !got.Equal(want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		}
+		check(time.Time{})
+		s.Wrote(nil, time.Now()) // within the hub's first nanosecond
+		if h.Streams(alice)[0].LastWrite.IsZero() {
+			t.Error("it was written to")
+		}
+		for range 2 {
+			publish(t, h, made(note, alice, "1"))
+			time.Sleep(time.Minute)
+			batch := must(s.Take(nil))
+			s.Wrote(batch, time.Now())
+			written := time.Now()
+			time.Sleep(time.Minute)
+			check(written)
+		}
+		written := h.Streams(alice)[0].LastWrite
+		s.Close()
+		check(written)
+	})
+}
+
+// What a batch costs beside its deliveries: a subscription notes the time.
+func BenchmarkWrote(b *testing.B) {
+	h := New(&kinds, nil)
+	s := must(h.Subscribe(Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Everything()}))
+	defer s.Close()
+	at := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Wrote(nil, at)
+	}
+}
+
+// A user's streams are counted to admit one more, and visited only if the user has as
+// many as may be open.
+func BenchmarkSubscribeManyOfUser(b *testing.B) {
+	for _, n := range []int{1, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := New(&kinds, &Options{StreamsPerUser: 2 * n})
+			r := Request{Session: Session{User: alice, Allowed: Everything()}, Filter: Everything()}
+			for range n {
+				must(h.Subscribe(r))
+			}
+			for b.Loop() {
+				must(h.Subscribe(r)).Close()
+			}
+		})
+	}
+}

@@ -207,7 +207,10 @@ func (h *Hub) checkLimits(user eventlog.Key, fresh bool) (oldest *Subscription, 
 	if most := h.options.Streams; most > 0 && h.open >= most {
 		return nil, ReasonOverloaded
 	}
-	streams := 0
+	if h.store.Readers(user) < h.options.StreamsPerUser {
+		return nil, nil // as for nearly all users: no stream needs to be looked at
+	}
+	streams := 0 // without those that have ended and are being closed
 	h.store.EachReaderOf(user, func(r *eventlog.Reader[*Message]) {
 		if s := r.Owner.(*Subscription); s.live() {
 			if streams++; oldest == nil || s.id < oldest.id {

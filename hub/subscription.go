@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 	intern "unique"
 
@@ -21,9 +22,10 @@ type Subscription struct {
 
 	mu        sync.Mutex // guards the reader, too
 	delivered uint64
-	until     position   // nothing behind this is taken
-	over      Reason     // why it ended, once it has
-	pending   []*Message // control messages, to be taken first
+	until     position     // nothing behind this is taken
+	over      Reason       // why it ended, once it has
+	pending   []*Message   // control messages, to be taken first
+	lastWrite atomic.Int64 // by the hub's clock; 0 means never. Beside what Take touches, and not guarded.
 	gaps      uint64
 	draining  bool     // it ends when everything up to until has been taken
 	closed    bool     // Close has been called

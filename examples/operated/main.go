@@ -13,6 +13,7 @@
 //
 // OpenTelemetry's metrics and spans go to the standard output, one JSON object on
 // each line. Logs go to the standard error. A real program exports both by OTLP.
+// prometheus.yml is for a Prometheus that scrapes the program.
 //
 // Simulated people use the chat, and some of them have bad connections, so that
 // every graph has something to show. They are clients like any other: see the
@@ -57,7 +58,7 @@ func main() {
 		return run(ctx, options{
 			listener: listener, keyFile: *keyFile, people: *people, speed: 1,
 			telemetry: os.Stdout, sampled: *sampled, every: *every,
-			writeTimeout: 2 * time.Second, announce: printURLs,
+			announce: printURLs, log: slog.Default(),
 		})
 	}()
 	if err != nil {

@@ -26,15 +26,15 @@ import (
 
 // options say how to run the program.
 type options struct {
-	listener     net.Listener
-	keyFile      string
-	people       int
-	speed        float64
-	telemetry    io.Writer
-	sampled      float64
-	every        time.Duration
-	writeTimeout time.Duration
-	announce     func(url string)
+	listener  net.Listener
+	keyFile   string
+	people    int
+	speed     float64 // of the people; usually 1
+	telemetry io.Writer
+	sampled   float64
+	every     time.Duration
+	announce  func(url string)
+	log       *slog.Logger
 }
 
 // run serves the chat and its load until ctx is over. It ends them in the order in
@@ -63,13 +63,15 @@ func run(ctx context.Context, o options) (err error) {
 		err = chat.Run(serving, chat.Options{
 			Listener:  o.listener,
 			KeyFile:   o.keyFile,
+			StateFile: chat.NoState, // simulated people are not worth keeping
+			Logger:    o.log,
 			Configure: o.configure,
 			Extend: func(h *hub.Hub, chat http.Handler) http.Handler {
-				return observers.observe(h, chat, t)
+				return observers.observe(h, chat, t, o.log)
 			},
 		})
 	})
-	load.Run(ctx, load.Options{URL: url, People: o.people, Speed: o.speed})
+	load.Run(ctx, load.Options{URL: url, People: o.people, Speed: o.speed, Logger: o.log})
 	<-ctx.Done()
 	stopServing()
 	served.Wait()
@@ -85,11 +87,13 @@ func spanName(_ string, r *http.Request) string {
 	return r.Pattern
 }
 
-// configure sets bounds that the load reaches.
+// configure sets bounds that the load reaches within a minute or two. A real program
+// has no need of it.
 func (o options) configure(h *hub.Options, t *transport.Options) {
-	h.UserEvents = 100
+	h.UserEvents = 50
 	h.StreamsPerUser = 4
-	t.WriteTimeout = o.writeTimeout
+	t.WriteTimeout = time.Duration(float64(2*time.Second) / o.speed)
+	t.Retry = t.WriteTimeout
 }
 
 // observers are what observes a hub.
@@ -97,11 +101,10 @@ type observers struct {
 	page      *debug.Handler
 	collector *crierprom.Collector
 	stopOtel  func() error
-	err       error
 }
 
 // observe adds metrics, traces and the debug page to a hub and to what is served.
-func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry) http.Handler {
+func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry, log *slog.Logger) http.Handler {
 	// Prometheus takes the native histograms if it is started with
 	// --enable-feature=native-histograms, and classic buckets otherwise.
 	registry := prometheus.NewRegistry()
@@ -109,11 +112,12 @@ func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry) http.Ha
 	registry.MustRegister(x.collector, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	// What could be made works, so an error is no reason not to serve.
-	x.stopOtel, x.err = crierotel.Instrument(h, &crierotel.Options{
+	var err error
+	x.stopOtel, err = crierotel.Instrument(h, &crierotel.Options{
 		TracerProvider: t.traces, MeterProvider: t.metrics, StreamSpans: true,
 	})
-	if x.err != nil {
-		slog.Error("some metrics of OpenTelemetry are missing", "error", x.err)
+	if err != nil {
+		log.Error("some metrics of OpenTelemetry are missing", "error", err)
 	}
 
 	x.page = debug.NewHandler(h, fromThisMachine)

@@ -39,6 +39,10 @@
 //	propagation.extract(context.active(), JSON.parse(e.data)) // @opentelemetry/api
 //	payload.TraceContext.Context(ctx)                         // in Go
 //
+// The first line returns the parent for tracer.startSpan, once the page has called
+// WebTracerProvider.register, which sets the propagator. The package crier for
+// JavaScript has parsed the payload: there it is e.data without JSON.parse.
+//
 // An event is encoded once, for all who receive it, and before it is published. So
 // the client's span is a child of the span in which the event was made, and a
 // sibling of the span "publish". An event that is replayed belongs to a trace that

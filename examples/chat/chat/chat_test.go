@@ -33,7 +33,7 @@ func newChatWithKey(t *testing.T, key []byte) chat {
 
 func openChat(t *testing.T, key []byte, backplane hub.Backplane) chat {
 	t.Helper()
-	s, err := openServer(t.Context(), key, Options{Backplane: backplane, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s, err := openServer(t.Context(), key, Options{Backplane: backplane, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,9 @@ type journal struct {
 	mu     sync.Mutex
 	stream *hub.Subscription
 	buf    []*hub.Message
+	// restored says that what was published until now is in the history already.
+	restored bool
+	ended    bool // the hub was shut down, and everything was applied
 }
 
 const journalTransport = "journal" // its stream's name in Stats and to the observer
@@ -59,6 +62,7 @@ func (j *journal) catchUp() {
 		batch, err := j.stream.Take(j.buf)
 		if err != nil { // the hub is shut down
 			j.close()
+			j.ended = true
 			return
 		}
 		if len(batch) == 0 {
@@ -80,15 +84,23 @@ func (j *journal) catchUp() {
 	}
 }
 
-// open begins the stream, and the history anew. It reports false while the hub
-// serves no streams: before it has caught up with the backplane, and after it was
-// shut down. The caller holds j.mu.
+// complete reports whether the hub was shut down and everything that was published
+// before has been applied.
+func (j *journal) complete() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.ended
+}
+
+// open begins the stream, and the history anew, unless that was restored. It reports
+// false while the hub serves no streams: before it has caught up with the backplane,
+// and after it was shut down. The caller holds j.mu.
 func (j *journal) open() bool {
 	stream, err := j.hub.Subscribe(hub.Request{
 		Session:    hub.Session{User: uuid.New(), Allowed: hub.Everything(), Topics: []string{journalTopic}},
 		Filter:     hub.Everything(),
 		Topics:     []string{journalTopic},
-		FromOldest: true,
+		FromOldest: !j.restored,
 		Transport:  journalTransport,
 		Notify:     func() { go j.catchUp() }, // or the hub would evict what nobody has read
 	})
@@ -96,6 +108,10 @@ func (j *journal) open() bool {
 		return false
 	}
 	j.stream = stream
+	if j.restored {
+		j.restored = false // after a gap it is as everywhere
+		return true
+	}
 	j.history.clear()
 	if j.shared {
 		j.rooms.clear()

@@ -12,18 +12,23 @@ import (
 // keySize is how many random bytes sign the cookies.
 const keySize = 32
 
+// findKey returns the file of the key for session cookies.
+func findKey(file string) (string, error) {
+	if file != "" {
+		return file, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("%w; say where with -key", err)
+	}
+	return filepath.Join(dir, "crier-chat", "key"), nil
+}
+
 // loadKey reads the key for session cookies from a file, or makes the file when
 // there is none. The key must outlive the program: with a new one after every
 // restart, nobody would be known, and the 401 that a reconnecting EventSource
 // then gets would end it for good.
 func loadKey(file string) ([]byte, error) {
-	if file == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return nil, fmt.Errorf("%w; say where with -key", err)
-		}
-		file = filepath.Join(dir, "crier-chat", "key")
-	}
 	key, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeKey(file); err != nil {

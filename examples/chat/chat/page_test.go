@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -105,54 +108,157 @@ func TestHealthAndStats(t *testing.T) {
 	}
 }
 
+// A running chat is the whole program, in this process.
+type running struct {
+	t         *testing.T
+	url       string
+	interrupt func()
+	stopped   chan error
+	client    *http.Client
+}
+
+// run starts the whole program. Nothing but its URL is in the log until it stops.
+func run(t *testing.T, o Options) *running {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	out := lines{ready: make(chan string, 64)}
+	o.Logger = slog.New(slog.NewJSONHandler(&out, nil))
+	r := &running{t: t, interrupt: interrupt, stopped: make(chan error, 1)}
+	r.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	go func() { r.stopped <- Run(ctx, o) }()
+	for {
+		select {
+		case text := <-out.ready:
+			var line struct{ URL string }
+			if json.Unmarshal([]byte(text), &line) == nil && strings.HasPrefix(line.URL, "http://127.0.0.1:") {
+				r.url = line.URL
+				return r
+			}
+		case err := <-r.stopped:
+			t.Fatalf("it does not start: %v", err)
+		}
+	}
+}
+
+// do sends a request; set may change it first.
+func (r *running) do(method, path, body string, set ...func(*http.Request)) *http.Response {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range set {
+		f(request)
+	}
+	resp, err := r.client.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+func (r *running) login(name string) *http.Cookie {
+	r.t.Helper()
+	return r.do("POST", "/login", url.Values{"name": {name}}.Encode(), asForm).Cookies()[0]
+}
+
+func (r *running) say(as *http.Cookie, text string) {
+	r.t.Helper()
+	if resp := r.do("POST", "/messages", fmt.Sprintf(`{"text":%q}`, text), asJSON, cookie(as)); resp.StatusCode != http.StatusAccepted {
+		r.t.Fatal(resp.Status)
+	}
+}
+
+// listen opens a stream over SSE, which goes on after an id.
+func (r *running) listen(as *http.Cookie, after string) *eventStream {
+	r.t.Helper()
+	return &eventStream{lines: bufio.NewScanner(r.do("GET", "/events", "", cookie(as), header("Last-Event-ID", after)).Body)}
+}
+
+// An eventStream is read line by line.
+type eventStream struct {
+	lines *bufio.Scanner
+	last  string // id
+}
+
+// until reads up to a line that contains a text, or to the end of the stream if the
+// text is empty, and returns the lines that say what has happened.
+func (s *eventStream) until(text string) (got []string) {
+	for s.lines.Scan() {
+		line := s.lines.Text()
+		if id, ok := strings.CutPrefix(line, "id: "); ok {
+			s.last = id
+		}
+		if line != "" && !strings.HasPrefix(line, ":") && !strings.HasPrefix(line, "id:") && !strings.HasPrefix(line, "retry:") {
+			got = append(got, line)
+		}
+		if text != "" && strings.Contains(line, text) {
+			break
+		}
+	}
+	return got
+}
+
 // TestRun starts the whole program, opens a stream, and interrupts it: the
 // stream is told why, and the program is through well within its time.
 func TestRun(t *testing.T) {
-	ctx, interrupt := context.WithCancel(t.Context())
-	var out lines
-	out.ready = make(chan string, 8)
-	stopped := make(chan error, 1)
-	go func() {
-		stopped <- Run(ctx, Options{
-			Addr:    "127.0.0.1:0",
-			KeyFile: filepath.Join(t.TempDir(), "key"),
-			Logger:  slog.New(slog.NewJSONHandler(&out, nil)),
-		})
-	}()
-	var line struct{ URL string }
-	if err := json.Unmarshal([]byte(<-out.ready), &line); err != nil || !strings.HasPrefix(line.URL, "http://127.0.0.1:") {
-		t.Fatalf("no URL in the log: %+v, %v", line, err)
-	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.PostForm(line.URL+"/login", url.Values{"name": {"Ada"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	request, err := http.NewRequestWithContext(t.Context(), "GET", line.URL+"/events", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.AddCookie(resp.Cookies()[0])
-	stream, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Body.Close()
+	r := run(t, Options{Addr: "127.0.0.1:0", KeyFile: filepath.Join(t.TempDir(), "key")})
+	stream := r.listen(r.login("Ada"), "")
 	began := time.Now()
-	interrupt()
-	var last string
-	for sc := bufio.NewScanner(stream.Body); sc.Scan(); {
-		if sc.Text() != "" {
-			last = sc.Text()
-		}
+	r.interrupt()
+	if got := stream.until(""); len(got) == 0 || got[len(got)-1] != `data: {"reason":"shutdown"}` {
+		t.Errorf("the stream ended with %q", got)
 	}
-	if last != `data: {"reason":"shutdown"}` {
-		t.Errorf("the stream ended with %q", last)
-	}
-	if err := <-stopped; err != nil || time.Since(began) > shutdownTime {
+	if err := <-r.stopped; err != nil || time.Since(began) > shutdownTime {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
+}
+
+// The program is stopped and started: a stream goes on without a gap, and nobody has
+// gone or come. As soon as the address is free, the state can be had; who does not get
+// the address takes nothing.
+func TestRunAgain(t *testing.T) {
+	o := Options{Addr: "127.0.0.1:0", KeyFile: filepath.Join(t.TempDir(), "key")}
+	r := run(t, o)
+	ada := r.login("Ada")
+	stream := r.listen(ada, "")
+	r.say(ada, "before")
+	stream.until("before")
+	o.Addr = strings.TrimPrefix(r.url, "http://")
+	for i := range 2 {
+		r.interrupt()
+		taken, err := net.Listen("tcp", o.Addr)
+		for err != nil && t.Context().Err() == nil {
+			taken, err = net.Listen("tcp", o.Addr)
+		}
+		if _, err := os.Stat(o.KeyFile + ".state"); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := openStateFile(o.KeyFile + ".state"); err != nil || f.close() != nil {
+			t.Fatal(err)
+		}
+		stream.until("")
+		if err := <-r.stopped; err != nil {
+			t.Fatal(err)
+		}
+		if err := Run(t.Context(), o); err == nil {
+			t.Error("two have the same address")
+		}
+		taken.Close()
+		r = run(t, o)
+		r.say(ada, fmt.Sprintf("after %d", i))
+		stream = r.listen(ada, stream.last)
+		got := strings.Join(stream.until(fmt.Sprintf("after %d", i)), "\n")
+		if strings.Contains(got, "gap") || strings.Contains(got, "presence") || strings.Count(got, "chat.message.posted") != 1 {
+			t.Errorf("after restart %d: %s", i, got)
+		}
+	}
+	if page := text(r.do("GET", "/state", "", cookie(ada))); strings.Count(page, `"text":"before"`) != 1 || strings.Count(page, `"text":"after 0"`) != 1 {
+		t.Errorf("a page shows %s", page)
+	}
+	r.interrupt()
+	<-r.stopped
 }
 
 // lines passes on what is logged, line by line.

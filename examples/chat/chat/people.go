@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,6 +112,15 @@ func (d *people) lookup(id uuid.UUID) (person, bool) {
 	defer d.mu.RUnlock()
 	p, ok := d.byID[id]
 	return p, ok
+}
+
+// all returns everybody, sorted.
+func (d *people) all() []person {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	everybody := slices.AppendSeq([]person{}, maps.Values(d.byID))
+	byName(everybody)
+	return everybody
 }
 
 // named returns the person of that name.

@@ -21,8 +21,8 @@ const grace = 2 * time.Second
 // A stay is somebody's presence: in a room, or in the chat at all if the room is
 // empty.
 type stay struct {
-	Room string
-	User uuid.UUID
+	Room string    `json:"room,omitempty"`
+	User uuid.UUID `json:"user"`
 }
 
 // A presence knows who is online: whoever has a stream open, in any number of
@@ -40,6 +40,8 @@ type presence struct {
 	here      map[uuid.UUID]*visit
 	inRooms   map[stay]struct{}     // who is in a room here, as far as was announced
 	elsewhere map[uuid.UUID]*report // by process
+	expected  map[stay]struct{}     // of those here: who has yet to come back, see expect
+	returning *time.Timer           // runs after expect
 	changed   bool                  // what is here is not what was reported last
 	closed    bool
 }
@@ -63,6 +65,7 @@ func newPresence(grace time.Duration, announce func(stay, bool)) *presence {
 func (p *presence) began(user uuid.UUID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	delete(p.expected, stay{User: user})
 	v := p.here[user]
 	if v == nil {
 		v = &visit{}
@@ -104,6 +107,49 @@ func (p *presence) ended(user uuid.UUID) {
 	v.leaving = t
 }
 
+// returnTime is how long those who were here before a restart may take to come back.
+// The JavaScript client waits 20 s at most between two attempts.
+const returnTime = 30 * time.Second
+
+// expect lets those who were here before a restart count as here, so that coming back
+// is no news. Who has not come back after returnTime has left.
+func (p *presence) expect(before []stay) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = map[stay]struct{}{}
+	for _, at := range before {
+		p.expected[at] = struct{}{}
+		if at.Room == "" {
+			p.here[at.User] = &visit{}
+		} else {
+			p.inRooms[at] = struct{}{}
+		}
+	}
+	p.returning = time.AfterFunc(returnTime, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.closed {
+			return
+		}
+		for at := range p.expected {
+			if at.Room == "" {
+				delete(p.here, at.User)
+			} else {
+				delete(p.inRooms, at)
+			}
+			p.announce(at, false)
+		}
+		p.expected = nil
+	})
+}
+
+// stays returns who is here, in no order.
+func (p *presence) stays() []stay {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]stay{}, p.staysLocked()...)
+}
+
 // staysLocked returns who is at this process, in no order. The caller holds p.mu.
 func (p *presence) staysLocked() (all []stay) {
 	for user := range p.here {
@@ -128,6 +174,9 @@ func (p *presence) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	if p.returning != nil {
+		p.returning.Stop()
+	}
 	for _, v := range p.here {
 		if v.leaving != nil {
 			v.leaving.Stop()

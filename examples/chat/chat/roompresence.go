@@ -50,6 +50,7 @@ func (p *presence) moved(at stay, here bool) (news bool) {
 	if p.closed {
 		return false
 	}
+	delete(p.expected, at)
 	_, was := p.inRooms[at]
 	if was == here {
 		return false

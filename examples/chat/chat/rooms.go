@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -150,6 +151,17 @@ func (r *rooms) membersOf(room string) (users []uuid.UUID) {
 		}
 	}
 	return users
+}
+
+// all returns a copy of everything.
+func (r *rooms) all() map[string]map[uuid.UUID]time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	copied := map[string]map[uuid.UUID]time.Time{}
+	for room, members := range r.members {
+		copied[room] = maps.Clone(members)
+	}
+	return copied
 }
 
 func (r *rooms) valid(since time.Time) bool { return r.lapse == 0 || time.Since(since) < r.lapse }

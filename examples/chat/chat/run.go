@@ -5,7 +5,8 @@
 // Read it from kinds.go, which says what can happen, through messages.go,
 // membership.go and presence.go, which publish it, and journal.go, which derives
 // what the chat knows from what was published, to server.go, where the streams are
-// served. A room is a topic of the hub: see rooms.go.
+// served. A room is a topic of the hub: see rooms.go. saved.go and statefile.go carry
+// it all over a restart.
 package chat
 
 import (
@@ -31,6 +32,13 @@ type Options struct {
 	// key know each other's people. Empty means crier-chat/key in the user's
 	// configuration directory.
 	KeyFile string
+	// StateFile keeps people, rooms, messages and the hub's state from a planned
+	// stop to the next start, so that a restart is no gap. One process at a time
+	// uses it. Empty means the key file's name with ".state"; if another process
+	// uses that, this one warns and keeps no state. [NoState] means that none is
+	// kept, as with a Backplane, where the processes derive their state from the
+	// events; another StateFile is an error there.
+	StateFile string
 	// Backplane connects this process with others that serve the same chat.
 	// It should retain records for [Retention]. Nil means that there are no
 	// others.
@@ -44,8 +52,12 @@ type Options struct {
 	Extend func(h *hub.Hub, chat http.Handler) http.Handler
 }
 
-// shutdownTime is how long open streams get to be told that it is over.
-const shutdownTime = 5 * time.Second
+const (
+	// shutdownTime is how long open streams get to be told that it is over.
+	shutdownTime = 5 * time.Second
+	// requestTime is how long other requests get to be answered after that.
+	requestTime = 500 * time.Millisecond
+)
 
 // Run serves the chat until ctx is over, and then ends it in good order.
 func Run(ctx context.Context, o Options) error {
@@ -53,17 +65,37 @@ func Run(ctx context.Context, o Options) error {
 		o.Logger = slog.Default()
 	}
 	log := o.Logger
-	listener, err := listen(o)
+	if o.Listener != nil {
+		defer o.Listener.Close()
+	}
+	keyFile, err := findKey(o.KeyFile)
+	if err != nil {
+		return fmt.Errorf("the key for session cookies: %w", err)
+	}
+	key, err := loadKey(keyFile)
+	if err != nil {
+		return fmt.Errorf("the key for session cookies: %w", err)
+	}
+	if o.Backplane != nil && o.StateFile != "" && o.StateFile != NoState {
+		return errors.New("a chat with a backplane keeps no state in a file")
+	}
+	// Before the state is read: a process that does not get its address takes
+	// nothing from the one that has it.
+	listener, err := o.listen()
 	if err != nil {
 		return err
 	}
-	key, err := loadKey(o.KeyFile)
+	defer listener.Close()
+	file, err := o.openState(keyFile, log)
 	if err != nil {
-		return errors.Join(fmt.Errorf("the key for session cookies: %w", err), listener.Close())
+		return err
 	}
-	chat, err := openServer(ctx, key, o)
+	defer file.close()
+	chat, err := file.restore(log, func(from *saved) (*server, error) {
+		return openServer(ctx, key, o, from)
+	})
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer chat.close()
 	srv := &http.Server{
@@ -77,30 +109,44 @@ func Run(ctx context.Context, o Options) error {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() {
+		served <- srv.Serve(listener)
+		close(served)
+	}()
 	log.Info("the chat listens", "url", "http://"+reachable(listener.Addr(), o.Addr))
 
 	select {
-	case err := <-served:
-		return err
+	case err = <-served:
 	case <-ctx.Done():
 	}
 	log.Info("shutting down")
 	chat.close() // that everybody leaves now is not news
-	stopping, cancel := context.WithTimeout(context.Background(), shutdownTime)
-	defer cancel()
-	err = transport.Shutdown(stopping, srv, chat.hub)
+	err = errors.Join(err, stop(srv, chat, file))
 	if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
 	}
 	return err
 }
 
-func listen(o Options) (net.Listener, error) {
+func (o *Options) listen() (net.Listener, error) {
 	if o.Listener != nil {
 		return o.Listener, nil
 	}
 	return net.Listen("tcp", o.Addr)
+}
+
+// stop is transport.Shutdown, but saves the state when the hub is closed and the
+// server is not: who gets the server's address after it finds the state in the file.
+func stop(srv *http.Server, chat *server, file *stateFile) error {
+	streams, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	err := errors.Join(chat.hub.Shutdown(streams), file.save(chat.save), file.close())
+	requests, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	if serr := srv.Shutdown(requests); serr != nil {
+		err = errors.Join(err, serr, srv.Close())
+	}
+	return err
 }
 
 // reachable turns the address that is listened on into one for a browser: the

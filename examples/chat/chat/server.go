@@ -28,8 +28,9 @@ type server struct {
 	served   http.Handler // what the chat answers, and what Options.Extend adds
 }
 
-// openServer returns a server. Close it, and shut its hub down.
-func openServer(ctx context.Context, key []byte, o Options) (*server, error) {
+// openServer returns a server, with the state from, or an empty one if that is nil.
+// Close it, and shut its hub down. Without an error, from has been read to its end.
+func openServer(ctx context.Context, key []byte, o Options, from *saved) (*server, error) {
 	s := &server{signer: signer{key}, log: o.Logger, streams: transport.Options{Logger: o.Logger}}
 	s.presence = newPresence(grace, s.announce)
 	options := &hub.Options{
@@ -62,16 +63,29 @@ func openServer(ctx context.Context, key []byte, o Options) (*server, error) {
 	if o.Configure != nil {
 		o.Configure(options, &s.streams)
 	}
+	var refused error
+	failed := func(err error) { refused = err }
+	if from != nil {
+		options.Restore = from.hub
+		options.Observer.Error = func(err error) { failed(err) }
+	}
 	var err error
 	s.hub, err = hub.Open(ctx, &registry, options)
 	if err != nil {
 		return nil, err
 	}
+	failed = func(err error) { o.Logger.Error("crier", "error", err) } // as without an Observer.Error
+	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: o.Backplane != nil, reported: s.reported, log: o.Logger}
+	if from != nil {
+		if err := s.restore(from, refused); err != nil {
+			s.abandon()
+			return nil, err
+		}
+	}
 	s.served = s.handler()
 	if o.Extend != nil {
 		s.served = o.Extend(s.hub, s.served)
 	}
-	s.journal = journal{hub: s.hub, history: &s.history, people: &s.people, rooms: &s.rooms, shared: o.Backplane != nil, reported: s.reported, log: o.Logger}
 	s.journal.catchUp()
 	if s.cluster != nil {
 		s.cluster.start()
@@ -85,6 +99,14 @@ func (s *server) close() {
 	if s.cluster != nil {
 		s.cluster.close()
 	}
+}
+
+// abandon ends a server that has served nobody.
+func (s *server) abandon() {
+	s.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.hub.Shutdown(ctx) // there are no streams to wait for
 }
 
 // handler returns everything that the chat answers.

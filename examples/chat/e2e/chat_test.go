@@ -163,7 +163,25 @@ func (s *script) post(to, text string) string {
 }
 
 func (s *script) tryPost(to, text string) (string, error) {
-	body, err := json.Marshal(map[string]string{"to": to, "text": text})
+	return s.tryPostMessage(map[string]string{"to": to, "text": text})
+}
+
+// postIn writes in a room, and returns the message's id.
+func (s *script) postIn(room, text string) string {
+	s.t.Helper()
+	id, err := s.tryPostIn(room, text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+func (s *script) tryPostIn(room, text string) (string, error) {
+	return s.tryPostMessage(map[string]string{"room": room, "text": text})
+}
+
+func (s *script) tryPostMessage(message map[string]string) (string, error) {
+	body, err := json.Marshal(message)
 	if err != nil {
 		return "", err
 	}
@@ -178,7 +196,7 @@ func (s *script) tryPost(to, text string) (string, error) {
 		err = json.Unmarshal(answer, &accepted)
 	}
 	if err != nil || resp.StatusCode != http.StatusAccepted {
-		return "", fmt.Errorf("posting %q: %s %s (%v)", text, resp.Status, answer, err)
+		return "", fmt.Errorf("posting %q: %s %s (%v)", message, resp.Status, answer, err)
 	}
 	return accepted.ID, nil
 }

@@ -77,6 +77,36 @@ func TestDrawerHoldsFocus(t *testing.T) {
 	}
 }
 
+// TestClickWhileMessagesArrive presses the mouse on a conversation, and lets it go
+// after the list has changed.
+func TestClickWhileMessagesArrive(t *testing.T) {
+	t.Parallel()
+	c := startChat(t)
+	ada, grace := c.script("Ada"), c.enter("Grace")
+	ada.post("Grace", "one")
+	grace.unread("Ada", 1)
+	const item = `[data-testid=conversation][data-name="Ada"]`
+	x, y := grace.find(item)
+	mouse := func(kind input.DispatchMouseEventType) {
+		t.Helper()
+		_, err := chromedp.Call(grace.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+			Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, ClickCount: 1,
+		})
+		grace.try("use the mouse", err)
+	}
+	mouse(input.DispatchMouseEventTypeMousePressed)
+	ada.post("Grace", "two")
+	grace.unread("Ada", 2)
+	c.script("Linus").listen()
+	grace.wait("sees Linus come", `document.querySelector('[data-testid=person][data-name="Linus"]')`)
+	if !eval[bool](grace, `document.activeElement.matches('`+item+`')`) {
+		t.Error("the focus has been lost to what is drawn anew")
+	}
+	mouse(input.DispatchMouseEventTypeMouseReleased)
+	grace.in("Ada")
+	grace.sees("one", "two")
+}
+
 func (b *tab) tabKey() {
 	b.t.Helper()
 	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {

@@ -5,10 +5,10 @@
 // # What it drives
 //
 //   - Chromium, headless, with a separate browser context for every person: two
-//     people over SSE and WebSocket, direct messages, filters, a pulled plug, a
-//     change of transport, a restart of the server, gaps, phones, the dark. A
-//     script in the page notes every frame as the browser hands it over, so that
-//     a message that came twice is noticed though the page would hide it.
+//     people over SSE and WebSocket, direct messages, rooms, filters, a pulled plug, a
+//     change of transport, a restart of the server and a crash, gaps, phones, the
+//     dark. A script in the page notes every frame as the browser hands it over, so
+//     that a message that came twice is noticed though the page would hide it.
 //   - An EventSource against small servers made with the library, for what the
 //     chat cannot show: overload, revocation, many tabs, HTTP/2.
 //   - An EventSource that is opened by a ticket, in Chromium and in Firefox: it is
@@ -17,6 +17,8 @@
 //   - The pages of examples/htmx and examples/datastar: HTML that comes by events,
 //     whatever is in it, through a cut and a proxy's 502. The page of examples/tokens:
 //     an answer that is cut while it is generated.
+//   - The debug page, as whoever is on call uses it: why a user did not get an event,
+//     from the search box to the answer; and on a phone.
 //   - Compressed streams: Chromium and Firefox, with nginx in between or without,
 //     curl and Node's fetch.
 //   - The npm packages eventsource, undici and ws, in clients: each reads a few

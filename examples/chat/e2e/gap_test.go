@@ -59,40 +59,91 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-// TestRestart ends the server under open streams, in good order and not.
+// TestRestart stops the server under open streams and starts it again. Pages go on as
+// if nothing had been: each message once, no gap, and nobody who has gone or come.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*chat){"stop": (*chat).stop, "crash": (*chat).kill} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := startChat(t)
-			ada, grace := c.enter("Ada"), c.enter("Grace")
-			grace.use("ws")
-			both := []*tab{ada, grace}
-			ada.say("before")
-			grace.sees("before")
-
-			end(c)
+	bothTransports(t, func(t *testing.T, transport string) {
+		c := startChat(t)
+		eve := c.script("Eve")
+		ada, grace := c.enter("Ada"), c.enter("Grace")
+		both := []*tab{ada, grace}
+		ids := []string{eve.post("", "before")}
+		for _, b := range both {
+			b.sees("before")
+			b.use(transport)
+			b.wait("sees both online", `document.querySelectorAll('[data-testid=person]').length === 2`)
+		}
+		const presence = `heard.filter((f) => f.event.startsWith('presence.')).length`
+		said := []string{"before"}
+		for restart := range 2 {
+			var known []int
+			for _, b := range both {
+				known = append(known, eval[int](b, presence))
+			}
+			c.stop()
 			for _, b := range both {
 				b.state("retrying")
-				if name == "stop" {
-					b.wait("was told why", `heard.some((f) => f.event === 'stream.end' && f.data.reason === 'shutdown')`)
-				}
+				b.wait("was told why", `heard.filter((f) => f.event === 'stream.end' && f.data.reason === 'shutdown').length > %s`, restart)
 			}
 			c.start()
-			for _, b := range both {
+			missed := texts(fmt.Sprintf("missed %d.", restart), 1, 3)
+			for _, text := range missed { // before the pages are back
+				ids = append(ids, eve.post("", text))
+			}
+			said = append(said, missed...)
+			for i, b := range both {
 				b.online()
-				// The new server knows nothing of the old one's events, and says so.
-				b.isGap("unknown")
-				b.wait("is still logged in", `document.querySelector('[data-testid=ended]').hidden`)
-			}
-			ada.say("after")
-			for _, b := range both {
-				b.sees("before", "after")
+				b.sees(said...)
+				b.heardOnce(ids)
+				b.noGap()
+				if n := b.replayed(); n != len(missed) {
+					t.Errorf("%s: the status line says that %d messages were replayed; %d were missed", b.name, n, len(missed))
+				}
 				b.wait("sees both online", `document.querySelectorAll('[data-testid=person]').length === 2`)
+				if n := eval[int](b, presence); n != known[i] {
+					t.Errorf("%s was told of somebody who has gone or come: %s", b.name, eval[string](b, `JSON.stringify(heard.filter((f) => f.event.startsWith('presence.')))`))
+				}
 			}
-			grace.say("still me")
-			ada.sees("before", "after", "still me")
-		})
+		}
+		late := c.enter("Late") // a page that is loaded now has the history
+		late.sees(said...)
+	})
+}
+
+// TestCrash kills the server. What it knew is gone, also what an earlier restart had
+// kept, and pages are told so.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	c := startChat(t)
+	ada := c.enter("Ada")
+	ada.say("before")
+	c.stop()
+	c.start()
+	ada.online()
+	grace := c.enter("Grace")
+	grace.use("ws")
+	both := []*tab{ada, grace}
+	for _, b := range both {
+		b.sees("before")
+		b.noGap()
 	}
+	c.kill()
+	for _, b := range both {
+		b.state("retrying")
+	}
+	c.start()
+	for _, b := range both {
+		b.online()
+		// The new server knows nothing of the old one's events, and says so.
+		b.isGap("unknown")
+		b.wait("is still logged in", `document.querySelector('[data-testid=ended]').hidden`)
+	}
+	ada.say("after")
+	for _, b := range both {
+		b.sees("before", "after")
+		b.wait("sees both online", `document.querySelectorAll('[data-testid=person]').length === 2`)
+	}
+	grace.say("still me")
+	ada.sees("before", "after", "still me")
 }

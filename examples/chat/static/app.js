@@ -164,9 +164,9 @@ function followRooms() {
   if (model.conversations.get(current.key) === current) return;
   if (model.conversations.has(current.key)) return open(current.key); // left and joined again
   const left = titleOf(current);
-  const here = current.key === leaving;
+  const byUser = current.key === leaving;
   open(LOBBY);
-  if (here) return;
+  if (byUser) return;
   composer.blur(); // what is being typed was not meant for the lobby
   $('put-out').hidden = false;
   $('put-out-title').textContent = `You are no longer in ${left}.`;
@@ -175,6 +175,7 @@ function followRooms() {
 // ---- what the user does
 
 function open(key) {
+  if (roomOf(key) !== null && !model.conversations.has(key)) return; // was left a moment ago
   current = model.conversation(key);
   current.unread = 0;
   $('title').textContent = titleOf(current);

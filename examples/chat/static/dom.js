@@ -39,11 +39,27 @@ export function withDot(person, on, said) {
   return el('span', { class: on ? 'presence on' : 'presence' }, avatar(person), el('span', { class: 'hidden' }, said));
 }
 
-// keepFocus lets lists be drawn anew under somebody who walks through them by keyboard.
-export function keepFocus(draw) {
-  const id = document.activeElement?.id;
-  draw();
-  if (id && document.activeElement?.id !== id) $(id)?.focus();
+// redraw makes a list show items, each of which holds one element with an id. Elements
+// that are there already are changed and not replaced, so that one keeps the focus, and
+// a click that has begun on it also ends on it.
+export function redraw(list, items) {
+  const there = new Map([...list.children].map((li) => [li.firstChild.id, li]));
+  const now = items.map((item) => {
+    const li = there.get(item.firstChild.id);
+    if (li?.firstChild.tagName !== item.firstChild.tagName) return item;
+    become(li.firstChild, item.firstChild);
+    return li;
+  });
+  for (const li of [...list.children]) if (!now.includes(li)) li.remove();
+  now.forEach((li, i) => { if (list.children[i] !== li) list.insertBefore(li, list.children[i]); });
+}
+
+// become gives an element the attributes and the children of another one.
+function become(e, other) {
+  if (e.isEqualNode(other)) return;
+  for (const { name } of [...e.attributes]) if (!other.hasAttribute(name)) e.removeAttribute(name);
+  for (const { name, value } of other.attributes) if (e.getAttribute(name) !== value) e.setAttribute(name, value);
+  e.replaceChildren(...other.childNodes);
 }
 
 export const byName = (a, b) => a.name.localeCompare(b.name);

@@ -126,6 +126,8 @@ export class Live {
     this.#stream.filter({ categories, topics });
   }
 
+  // #takeTopics notes what the stream has been asked to follow, or follows by the
+  // server's decision.
   #takeTopics(topics) {
     this.#topics = topics;
     this.#cover(topics);

@@ -12,19 +12,23 @@ export class Log {
   #shown = null;      // the conversation
   #following = true;  // the reader is at the end, and wants to stay there
   #grown = false;     // since the end was last scrolled to
+  #height = 0;        // as the observer saw it last
   #stale = false;     // what is drawn is not what is there; #redraw is on its way
 
   constructor(me) {
     this.#me = me;
     $('log').addEventListener('scroll', () => {
       // The end has moved away from the reader, and not the reader from the end.
-      if (this.#following && this.#grown) return;
+      if (this.#following && (this.#grown || $('log').clientHeight !== this.#height)) return;
       this.#following = this.#atEnd();
       if (this.#following) $('to-newest').hidden = true;
     });
     $('to-newest').addEventListener('click', () => this.#toEnd());
-    // Also when the keyboard of a phone opens, or the message box grows.
-    new ResizeObserver(() => { if (this.#following) this.#toEnd(); }).observe($('log'));
+    // Also when the keyboard of a phone opens, or what is above or below grows.
+    new ResizeObserver(() => {
+      this.#height = $('log').clientHeight;
+      if (this.#following) this.#toEnd();
+    }).observe($('log'));
   }
 
   // show opens a conversation, or draws it anew.

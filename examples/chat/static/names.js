@@ -12,7 +12,7 @@ export function subtitleOf(c) {
   if (!c.room) return 'Only the two of you';
   const members = c.room.members.size;
   const here = [...c.room.members].filter((id) => c.room.here.has(id)).length;
-  return members === 1 ? 'Only you so far' : `${members} members, ${here} here now`;
+  return members === 1 ? 'Only you so far' : `${members} members, ${here} here`;
 }
 
 // placeOf names a conversation in a sentence.

@@ -1,7 +1,7 @@
 // Rooms: joining one, leaving the one that is open, and who is in it.
 
 import { titleOf } from './names.js';
-import { $, byName, el, keepFocus, withDot } from './dom.js';
+import { $, byName, el, redraw, withDot } from './dom.js';
 
 const SHOWN = 6; // members, before somebody asks for all of them
 
@@ -36,11 +36,9 @@ export class Rooms {
     const isHere = (p) => room.here.has(p.id);
     const sorted = [...members.filter(isHere), ...members.filter((p) => !isHere(p))];
     const shown = this.#all || sorted.length <= SHOWN + 1 ? sorted : sorted.slice(0, SHOWN);
-    keepFocus(() => {
-      $('members-list').replaceChildren(
-        ...shown.map((p) => el('li', {}, this.#member(p, isHere(p)))),
-        ...(shown.length < sorted.length || this.#all ? [el('li', {}, this.#more(sorted.length - shown.length))] : []));
-    });
+    const items = shown.map((p) => this.#member(p, isHere(p)));
+    if (shown.length < sorted.length || this.#all) items.push(this.#more(sorted.length - shown.length));
+    redraw($('members-list'), items.map((e) => el('li', {}, e)));
   }
 
   // paused tells that the list of members is not kept up to date.
@@ -49,12 +47,13 @@ export class Rooms {
   #member(p, here) {
     const me = p.id === this.#model.me.id;
     const content = [withDot(p, here, here ? 'here' : 'not here'), el('span', { class: 'chip-name' }, me ? 'You' : p.name)];
+    const id = `member-${p.id}`;
     const dataset = { testid: 'member', name: p.name, here };
-    if (me) return el('span', { class: 'chip', dataset }, ...content);
+    if (me) return el('span', { class: 'chip', id, dataset }, ...content);
     return el('button', {
       type: 'button',
       class: 'chip',
-      id: `member-${p.id}`,
+      id,
       title: `${p.name} is ${here ? 'here' : 'not here now'}. Write to ${p.name} alone`,
       dataset,
       on: { click: () => this.#open(p.id) },

@@ -3,7 +3,7 @@
 import { LOBBY } from './model.js';
 import { timeOf } from './id.js';
 import { titleOf } from './names.js';
-import { $, avatar, byName, el, keepFocus, withDot } from './dom.js';
+import { $, avatar, byName, el, redraw, withDot } from './dom.js';
 
 export class Sidebar {
   #model;
@@ -20,20 +20,18 @@ export class Sidebar {
 
   render(current) {
     const { conversations, online, people, me } = this.#model;
-    keepFocus(() => {
-      $('lobby').replaceChildren(this.#conversation(conversations.get(LOBBY), current));
+    redraw($('lobby'), [this.#conversation(conversations.get(LOBBY), current)]);
 
-      const rooms = this.#model.rooms.sort((a, b) => byName(a.room, b.room));
-      $('rooms').replaceChildren(...rooms.map((c) => this.#conversation(c, current)));
+    const rooms = this.#model.rooms.sort((a, b) => byName(a.room, b.room));
+    redraw($('rooms'), rooms.map((c) => this.#conversation(c, current)));
 
-      const directs = [...conversations.values()].filter((c) => c.peer).sort((a, b) => latest(b) - latest(a));
-      $('directs').replaceChildren(...directs.map((c) => this.#conversation(c, current)));
-      $('directs-empty').hidden = directs.length > 0;
+    const directs = [...conversations.values()].filter((c) => c.peer).sort((a, b) => latest(b) - latest(a));
+    redraw($('directs'), directs.map((c) => this.#conversation(c, current)));
+    $('directs-empty').hidden = directs.length > 0;
 
-      const here = [...online].map((id) => people.get(id)).sort(byName);
-      $('people').replaceChildren(...here.map((p) => this.#person(p, p.id === me.id)));
-      $('people-count').textContent = here.length;
-    });
+    const here = [...online].map((id) => people.get(id)).sort(byName);
+    redraw($('people'), here.map((p) => this.#person(p, p.id === me.id)));
+    $('people-count').textContent = here.length;
     const { unread } = this.#model;
     $('menu-unread').hidden = unread === 0;
     $('menu-unread').textContent = unread;
@@ -61,12 +59,13 @@ export class Sidebar {
 
   #person(p, me) {
     const content = [this.#withDot(p), el('span', { class: 'item-name' }, p.name)];
+    const id = `person-${p.id}`;
     const dataset = { testid: 'person', id: p.id, name: p.name };
-    if (me) return el('li', {}, el('span', { class: 'item self', dataset }, ...content, el('span', { class: 'item-note' }, 'you')));
+    if (me) return el('li', {}, el('span', { class: 'item self', id, dataset }, ...content, el('span', { class: 'item-note' }, 'you')));
     return el('li', {}, el('button', {
       type: 'button',
       class: 'item',
-      id: `person-${p.id}`,
+      id,
       title: `Write to ${p.name} alone`,
       dataset,
       on: { click: () => this.#open(p.id) },

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+
+	"github.com/crier-go/crier/event"
 )
 
 // A habit is how somebody is connected. What a person does is repeated.
@@ -26,7 +28,7 @@ var habits = []habit{
 	{true, commutes(false)},
 	{true, commutes(true)},
 	{true, loadsPages},
-	{true, stays(false)},
+	{true, hasTwoTabs},
 	{true, readsSlowly},
 	{false, logsOut},
 	{true, stays(true)},
@@ -49,7 +51,7 @@ const narrow = 4 << 10
 // stays has one stream for minutes. Its stream begins as new.
 func stays(ws bool) func(context.Context, *person) {
 	return func(ctx context.Context, p *person) {
-		p.listen(ctx, visit{ws: ws, topics: topicsOf(p.name), stay: about(p.a(3 * time.Minute))})
+		p.listen(ctx, visit{ws: ws, topics: topicsOf(p.name), stay: about(p.scaled(3 * time.Minute))})
 	}
 }
 
@@ -59,29 +61,43 @@ func commutes(ws bool) func(context.Context, *person) {
 	return func(ctx context.Context, p *person) {
 		last := ""
 		for range 10 {
-			last, _ = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.a(15 * time.Second))})
-			if !wait(ctx, about(p.a(4*time.Second))) {
+			last = p.listen(ctx, visit{ws: ws, lastID: last, topics: topicsOf(p.name), stay: about(p.scaled(15 * time.Second))})
+			if !wait(ctx, about(p.scaled(4*time.Second))) {
 				return
 			}
 		}
 	}
 }
 
+// hasTwoTabs has a page whose connection is lost now and then, and another that only
+// counts what is unread. The second filters the rest.
+func hasTwoTabs(ctx context.Context, p *person) {
+	var tabs sync.WaitGroup
+	defer tabs.Wait()
+	tabs.Go(func() {
+		p.listen(ctx, visit{categories: []event.Category{"chat"}, stay: p.scaled(4 * time.Minute)})
+	})
+	commutes(true)(ctx, p)
+}
+
 // loadsPages reads the state as a page does, and streams from the page's cursor.
 func loadsPages(ctx context.Context, p *person) {
 	cursor, err := p.state(ctx)
 	if p.try(ctx, "load a page", err) {
-		p.listen(ctx, visit{lastID: cursor, topics: topicsOf(p.name), stay: about(p.a(30 * time.Second))})
+		p.listen(ctx, visit{lastID: cursor, topics: topicsOf(p.name), stay: about(p.scaled(30 * time.Second))})
 	}
 }
 
-// sleeps comes back when the room "prices" does not have the events any more that
-// were missed. The stream begins with a gap.
+// sleeps loads a page and closes the laptop. When the page's stream starts, the room
+// "prices" does not have the events any more that were missed: it begins with a
+// gap.
 func sleeps(ctx context.Context, p *person) {
-	topics := append(topicsOf(p.name), topic(pricesRoom))
-	last, _ := p.listen(ctx, visit{topics: topics, stay: about(p.a(10 * time.Second))})
-	if wait(ctx, p.a(40*time.Second)) {
-		p.listen(ctx, visit{lastID: last, topics: topics, stay: about(p.a(10 * time.Second))})
+	cursor, err := p.state(ctx)
+	if p.try(ctx, "load a page", err) && wait(ctx, p.scaled(time.Minute)) {
+		p.listen(ctx, visit{
+			lastID: cursor, topics: append(topicsOf(p.name), topic(pricesRoom)),
+			stay: about(p.scaled(20 * time.Second)),
+		})
 	}
 }
 
@@ -90,14 +106,14 @@ func sleeps(ctx context.Context, p *person) {
 func readsSlowly(ctx context.Context, p *person) {
 	p.listen(ctx, visit{
 		topics: append(topicsOf(p.name), topic(pricesRoom)),
-		stay:   about(p.a(2 * time.Minute)), pause: p.a(700 * time.Millisecond), buffer: narrow,
+		stay:   about(p.scaled(2 * time.Minute)), pause: p.scaled(700 * time.Millisecond), buffer: narrow,
 	})
 }
 
 // stalls stops reading. The stream ends as slow, since no write makes progress.
 func stalls(ws bool) func(context.Context, *person) {
 	return func(ctx context.Context, p *person) {
-		stay := about(p.a(45 * time.Second))
+		stay := about(p.scaled(45 * time.Second))
 		p.listen(ctx, visit{ws: ws, topics: []string{topic(pricesRoom)}, stay: stay, pause: stay, buffer: narrow})
 	}
 }
@@ -108,8 +124,8 @@ func opensTooManyTabs(ctx context.Context, p *person) {
 	var tabs sync.WaitGroup
 	defer tabs.Wait()
 	for range 6 {
-		tabs.Go(func() { p.listen(ctx, visit{ws: rand.IntN(2) == 0, stay: p.a(50 * time.Second)}) })
-		if !wait(ctx, p.a(time.Second)) {
+		tabs.Go(func() { p.listen(ctx, visit{ws: rand.IntN(2) == 0, stay: p.scaled(50 * time.Second)}) })
+		if !wait(ctx, p.scaled(time.Second)) {
 			return
 		}
 	}
@@ -121,9 +137,10 @@ func logsOut(ctx context.Context, p *person) {
 	defer tab.Wait()
 	visiting, leave := context.WithCancel(ctx)
 	defer leave()
-	tab.Go(func() { p.listen(visiting, visit{topics: topicsOf(p.name), stay: p.a(time.Minute)}) })
-	if wait(ctx, about(p.a(15*time.Second))) && p.try(ctx, "log out", p.logOut(ctx)) {
-		wait(ctx, about(p.a(5*time.Second)))
+	tab.Go(func() { p.listen(visiting, visit{topics: topicsOf(p.name), stay: p.scaled(time.Minute)}) })
+	if wait(ctx, about(p.scaled(15*time.Second))) && p.try(ctx, "log out", p.logOut(ctx)) {
+		leave() // a browser has no cookie any more to reconnect with
+		wait(ctx, about(p.scaled(5*time.Second)))
 		p.try(ctx, "log in again", p.logIn(ctx))
 	}
 }
@@ -133,7 +150,7 @@ func logsOut(ctx context.Context, p *person) {
 func comesFromElsewhere(ctx context.Context, p *person) {
 	id := uuid.New()
 	id[6] = id[6]&0x0f | 0x80 // version 8: a cursor
-	p.listen(ctx, visit{ws: true, lastID: id.String(), stay: about(p.a(20 * time.Second))})
+	p.listen(ctx, visit{ws: true, lastID: id.String(), stay: about(p.scaled(20 * time.Second))})
 }
 
 // breaksTheProtocol sends what is no WebSocket message. The stream ends as abusive.
@@ -143,12 +160,12 @@ func breaksTheProtocol(ctx context.Context, p *person) {
 		response.Body.Close()
 	}
 	if !p.try(ctx, "open a WebSocket", err) {
-		wait(ctx, p.a(5*time.Second))
+		wait(ctx, p.scaled(5*time.Second))
 		return
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if !wait(ctx, about(p.a(20*time.Second))) {
+	if !wait(ctx, about(p.scaled(20*time.Second))) {
 		return
 	}
 	// A frame with a reserved opcode. Nothing is expected of the answer.

@@ -3,10 +3,10 @@ package load
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/client"
+	"github.com/crier-go/crier/event"
 )
 
 // A person is one who uses the chat.
@@ -45,17 +46,17 @@ func newPerson(o Options, name string, others []string) *person {
 	}
 }
 
-// a returns how long something takes at this person's speed.
-func (p *person) a(d time.Duration) time.Duration { return time.Duration(float64(d) / p.speed) }
+// scaled returns how long something takes at this person's speed.
+func (p *person) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / p.speed) }
 
 // live does what people of a habit do until ctx is over.
 func (p *person) live(ctx context.Context, h habit) {
 	defer p.http.CloseIdleConnections()
-	if !wait(ctx, about(p.a(time.Second))) { // they do not all come at once
+	if !wait(ctx, rand.N(p.scaled(20*time.Second))) { // they do not all come at once
 		return
 	}
 	for !p.try(ctx, "log in", p.logIn(ctx)) {
-		if !wait(ctx, about(p.a(5*time.Second))) {
+		if !wait(ctx, about(p.scaled(5*time.Second))) {
 			return
 		}
 	}
@@ -66,7 +67,7 @@ func (p *person) live(ctx context.Context, h habit) {
 	}
 	for ctx.Err() == nil {
 		h.do(ctx, p)
-		if !wait(ctx, about(p.a(time.Second))) {
+		if !wait(ctx, about(p.scaled(time.Second))) {
 			return
 		}
 	}
@@ -167,10 +168,11 @@ func (p *person) header() http.Header {
 
 // A visit is a stream that a person has open for a while.
 type visit struct {
-	ws     bool
-	lastID string
-	topics []string
-	stay   time.Duration // how long
+	ws         bool
+	lastID     string
+	topics     []string
+	categories []event.Category // none means all
+	stay       time.Duration    // how long
 	// pause is how long the person looks at each event before taking the next.
 	pause time.Duration
 	// buffer is how many bytes may wait in this computer. Zero is the system's
@@ -178,9 +180,8 @@ type visit struct {
 	buffer int
 }
 
-// listen opens a stream and reads it. It returns the id to resume from, and whether
-// the stream has ended well.
-func (p *person) listen(ctx context.Context, v visit) (lastID string, ok bool) {
+// listen opens a stream and reads it. It returns the id to resume from.
+func (p *person) listen(ctx context.Context, v visit) (lastID string) {
 	visiting, leave := context.WithTimeout(ctx, v.stay)
 	defer leave()
 	address := p.url + "/events"
@@ -192,7 +193,7 @@ func (p *person) listen(ctx context.Context, v visit) (lastID string, ok bool) {
 	defer transport.CloseIdleConnections()
 	stream, err := client.Dial(visiting, address, &client.Options{
 		LastID:     v.lastID,
-		Filter:     client.Filter{Topics: v.topics},
+		Filter:     client.Filter{Categories: v.categories, Topics: v.topics},
 		Header:     p.header(),
 		HTTPClient: &http.Client{Transport: transport},
 		Dialer:     &websocket.Dialer{NetDialContext: dial},
@@ -201,23 +202,22 @@ func (p *person) listen(ctx context.Context, v visit) (lastID string, ok bool) {
 			p.try(visiting, "read the state after a gap", err)
 		},
 	})
-	if err != nil {
-		return v.lastID, p.try(visiting, "open a stream", err) || visiting.Err() != nil
+	if !p.try(visiting, "open a stream", err) {
+		return v.lastID
 	}
 	defer stream.Close()
 	for _, err := range stream.Events() {
-		if err != nil {
-			revoked, _ := errors.AsType[*client.StatusError](err)
-			return stream.LastID(), visiting.Err() != nil || revoked != nil || p.try(visiting, "read a stream", err)
+		if !p.try(visiting, "read a stream", err) {
+			break
 		}
 		if v.pause > 0 {
 			wait(visiting, v.pause)
 		}
 	}
-	return stream.LastID(), true
+	return stream.LastID()
 }
 
-// dialer returns a function that opens connections with a small buffer.
+// dialer returns a function that opens connections with a buffer of a size.
 func dialer(buffer int) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := &net.Dialer{Control: receiveBuffer(buffer)}
 	return d.DialContext

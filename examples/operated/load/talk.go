@@ -66,7 +66,7 @@ type target struct {
 
 // talk types and then says something, in a room most of the time.
 func (p *person) talk(ctx context.Context) {
-	for wait(ctx, about(p.a(time.Duration(float64(8*time.Second)/p.mood())))) {
+	for wait(ctx, about(p.scaled(time.Duration(float64(8*time.Second)/p.mood())))) {
 		var to target
 		switch n := rand.IntN(10); {
 		case n < 6:
@@ -74,7 +74,7 @@ func (p *person) talk(ctx context.Context) {
 		case n < 8:
 			to.To = p.others[rand.IntN(len(p.others))]
 		}
-		if p.post(ctx, "/typing", to) != nil || !wait(ctx, about(p.a(time.Second))) {
+		if p.post(ctx, "/typing", to) != nil || !wait(ctx, about(p.scaled(time.Second))) {
 			continue // the other one has not come yet
 		}
 		p.try(ctx, "say something", p.post(ctx, "/messages", struct {
@@ -87,7 +87,7 @@ func (p *person) talk(ctx context.Context) {
 // mood is how talkative everybody is: it goes up and down between 0.5 and 1.5
 // within five minutes, so that the graphs have a shape.
 func (p *person) mood() float64 {
-	turns := float64(time.Now().UnixMilli()) / float64(p.a(5*time.Minute).Milliseconds())
+	turns := float64(time.Now().UnixMilli()) / float64(p.scaled(5*time.Minute).Milliseconds())
 	return 1 + 0.5*math.Sin(2*math.Pi*turns)
 }
 
@@ -95,7 +95,14 @@ func (p *person) mood() float64 {
 // include those whose connections are too slow for it.
 func prices(ctx context.Context, p *person) {
 	price := 100.0
-	for wait(ctx, p.a(100*time.Millisecond)) {
+	tick := time.NewTicker(p.scaled(100 * time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		price = max(1, price+rand.NormFloat64())
 		text := fmt.Sprintf("CRIER %.2f (%+.1f %% today). Prices are delayed by a tenth of a second and are not an offer.", price, price-100)
 		if !p.try(ctx, "say a price", p.post(ctx, "/messages", struct {

@@ -20,7 +20,8 @@ func (d *directory[M]) init() {
 	d.byID, d.byName = map[uuid.UUID]*Log[M]{}, map[string]*Log[M]{}
 }
 
-// of returns the log of a key, or nil. The caller holds mu, as for all below.
+// of returns the log of a key, or nil. The caller holds mu, as for add, remove, len
+// and all.
 func (d *directory[M]) of(key Key) *Log[M] {
 	if key.Name != "" {
 		return d.byName[key.Name]
@@ -58,6 +59,32 @@ func (d *directory[M]) all(yield func(*Log[M]) bool) {
 			return
 		}
 	}
+}
+
+// atOnce is how many logs or entries are looked at before others get the lock.
+const atOnce = 1024
+
+// each calls f with every log. It holds mu for atOnce logs at a time: logs that are
+// made or dropped meanwhile may be left out. (A map may change between two steps of
+// an iteration.) The caller does not hold mu, and f must return quickly.
+func (d *directory[M]) each(f func(*Log[M])) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	seen := 0
+	for l := range d.all {
+		f(l)
+		if seen++; seen%atOnce == 0 {
+			d.mu.RUnlock() // whoever waits to write comes first
+			d.mu.RLock()
+		}
+	}
+}
+
+// size returns the number of logs. The caller does not hold mu.
+func (d *directory[M]) size() int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.len()
 }
 
 func (d *directory[M]) lookup(key Key) *Log[M] {

@@ -7,16 +7,12 @@ type Size struct {
 }
 
 // Sizes returns the size of each log that retains something, in no order. It holds
-// the lock that appends take for 1024 logs at a time.
+// the locks that appends take for 1024 logs at a time.
 func (s *Store[M]) Sizes() (all []Size) {
-	s.directory.mu.RLock()
-	logs := make([]*Log[M], 0, s.directory.len())
-	for l := range s.directory.all {
-		logs = append(logs, l)
-	}
-	s.directory.mu.RUnlock()
+	logs := make([]*Log[M], 0, s.directory.size())
+	s.directory.each(func(l *Log[M]) { logs = append(logs, l) })
 	for len(logs) > 0 {
-		n := min(len(logs), 1024)
+		n := min(len(logs), atOnce)
 		s.mu.Lock()
 		for _, l := range logs[:n] {
 			if l.bytes > 0 {

@@ -216,14 +216,11 @@ func (s *Store[M]) AppendGap(excepted func(Key) bool) {
 	}
 }
 
-// Keys returns the keys of all logs, of which some may be empty.
+// Keys returns the keys of all logs, of which some may be empty. Logs that are made
+// or dropped meanwhile may be left out. It holds no lock for long.
 func (s *Store[M]) Keys() []Key {
-	s.directory.mu.RLock()
-	defer s.directory.mu.RUnlock()
-	keys := make([]Key, 0, s.directory.len())
-	for l := range s.directory.all {
-		keys = append(keys, l.key)
-	}
+	keys := make([]Key, 0, s.directory.size())
+	s.directory.each(func(l *Log[M]) { keys = append(keys, l.key) })
 	return keys
 }
 
@@ -257,6 +254,14 @@ func (s *Store[M]) EachReaderOf(key Key, f func(*Reader[M])) {
 	if l := s.directory.lookup(key); l != nil {
 		l.readers.each(f)
 	}
+}
+
+// Readers returns the number of readers of one log. It visits none of them.
+func (s *Store[M]) Readers(key Key) int {
+	if l := s.directory.lookup(key); l != nil {
+		return int(l.readers.count.Load())
+	}
+	return 0
 }
 
 // Find returns the position of the newest item with this id in the log of a key.

@@ -79,8 +79,8 @@ export function lead(url: string, options: Options, self: Self) {
       self.problem(problem);
       if (changing && (problem.kind === "rejected" || problem.status === 400)) refuse();
     });
-    stream.onFilter(() => {
-      if (!changing) return;
+    stream.onFilter(({ topics }) => {
+      if (!changing) return moved(topics);
       cover = union([asFilter(asked)], cover, Date.now());
       say({ what: "cover", cover });
       settle();
@@ -98,6 +98,18 @@ export function lead(url: string, options: Options, self: Self) {
     waiting = [];
     adapt();
     for (const f of ready) f();
+  };
+
+  // moved follows the server, which has added topics to the stream or taken some. To
+  // ask for those again would be refused.
+  const moved = (topics: readonly string[] | undefined) => {
+    if (!topics) return;
+    for (const [tab, filter] of tabs) {
+      const left = filter.topics?.filter((name) => topics.includes(name) || cover.topics[name] === undefined);
+      tabs.set(tab, { ...filter, topics: left });
+    }
+    cover = asked = { ...cover, topics: union([{ categories: [], topics }], cover, Date.now()).topics };
+    say({ what: "cover", cover });
   };
 
   // forbidden follows a 403, which is about what some tab has asked for and not about

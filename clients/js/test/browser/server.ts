@@ -79,6 +79,12 @@ export class Server {
     await fetch(this.url + path, { method: "POST" });
   }
 
+  /** Adds a topic to all streams, or takes it. */
+  async move(how: "join" | "leave", topic: string): Promise<void> {
+    const answer = await fetch(`${this.url}/${how}`, { method: "POST", body: new URLSearchParams({ topic }) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
   /** How many streams are open, by transport. */
   async streams(): Promise<Record<string, number>> {
     return (await fetch(`${this.url}/streams`)).json();

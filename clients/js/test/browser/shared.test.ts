@@ -1,6 +1,7 @@
 // Many tabs and one connection, in real browsers.
 
 import type { BrowserContext } from "playwright-core";
+import type { Stream } from "../../src/types.js";
 import { afterEach, expect, test } from "vitest";
 import { inEachBrowser, numbered, Tab } from "./browsers.js";
 import { Proxy, Server } from "./server.js";
@@ -206,6 +207,41 @@ inEachBrowser((browser, name) => {
       await server.publish("five", { topic: "room:2" });
       await second.heard(["one", "two", "three", "four", "five"]);
       await oneStream();
+    });
+  }
+
+  for (const transport of ["sse", "ws"]) {
+    test(`a topic that the server takes is not asked for again, over ${transport}`, async () => {
+      await begin();
+      const options = { ws: "/ws", transports: [transport], topics: ["room:1"] };
+      const tabs = [await join(options), await join(options)];
+      for (const tab of tabs) await tab.isOpen();
+      await server.publish("one", { topic: "room:1" });
+      for (const tab of tabs) await tab.heard(["one"]);
+      await server.move("join", "room:2");
+      await server.publish("two", { topic: "room:2" });
+      for (const tab of tabs) await tab.heard(["one", "two"]);
+      await server.move("leave", "room:1");
+      await server.publish("nobody hears this", { topic: "room:1" });
+      const want = { topics: ["room:2", "room:3"] };
+      for (const tab of tabs) {
+        await tab.page.evaluate(
+          (want) =>
+            new Promise<void>((done) => {
+              const { stream } = window as unknown as { stream: Stream };
+              stream.onFilter(() => done());
+              stream.filter(want);
+            }),
+          want,
+        );
+        await tab.isOpen();
+      }
+      await server.publish("three", { topic: "room:3" });
+      for (const tab of tabs) await tab.heard(["one", "two", "three"]);
+      for (const tab of tabs) {
+        const { states, problems, gaps } = await tab.notes();
+        expect([...states.filter((s) => s.startsWith("ended")), ...problems, ...gaps]).toEqual([]);
+      }
     });
   }
 

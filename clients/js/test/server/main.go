@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -110,6 +111,16 @@ func run(addr string, heartbeat time.Duration, token string) error {
 		_, err := h.RevokeUser(r.Context(), user)
 		report(w, err)
 	})
+	mux.HandleFunc("POST /join", func(w http.ResponseWriter, r *http.Request) {
+		left.Delete(r.FormValue("topic"))
+		_, err := h.Join(r.Context(), user, r.FormValue("topic"))
+		report(w, err)
+	})
+	mux.HandleFunc("POST /leave", func(w http.ResponseWriter, r *http.Request) {
+		left.Store(r.FormValue("topic"), true)
+		_, err := h.Leave(r.Context(), user, r.FormValue("topic"))
+		report(w, err)
+	})
 	// For the example of htmx: the texts so far, as HTML.
 	var texts atomic.Pointer[[]string]
 	texts.Store(&[]string{})
@@ -153,9 +164,12 @@ func run(addr string, heartbeat time.Duration, token string) error {
 	return nil
 }
 
-// authorize allows every topic but one.
+// left has the topics that /leave has taken.
+var left sync.Map
+
+// authorize allows every topic but one, and those that were taken.
 func authorize(_ context.Context, _ hub.Session, topic string) error {
-	if topic == "secret" {
+	if _, taken := left.Load(topic); taken || topic == "secret" {
 		return errors.New("nobody may follow it")
 	}
 	return nil
