@@ -42,6 +42,7 @@ package ws
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
@@ -90,6 +91,7 @@ type Options struct {
 type handler struct {
 	acceptor *transport.Acceptor
 	options  Options
+	began    time.Time // for limiters
 }
 
 // NewHandler returns a handler that serves h's streams to the users that auth
@@ -117,7 +119,7 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 	if options.MessageBurst == 0 {
 		options.MessageBurst = 40
 	}
-	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Common), options}
+	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Common), options, time.Now()}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -35,14 +35,14 @@ func isControl(opcode byte) bool { return opcode&0x8 != 0 }
 // whatever pieces they come. Between messages it holds nothing. Its zero value is
 // ready.
 type parser struct {
-	header    [14]byte // of the present frame
-	have      uint8    // bytes of the header
-	opcode    uint8    // of the message in progress; 0 if there is none
-	skimming  bool     // see skim
+	header   [14]byte // of the present frame
+	have     uint8    // bytes of the header
+	opcode   uint8    // of the message in progress; 0 if there is none
+	skimming bool     // see skim
+	// small counts the small fragments that have come. The caller resets it.
+	small     uint32
 	remaining uint64   // bytes of the present frame's payload that have yet to come
 	partial   *partial // what has come of the payloads; nil if that is nothing
-	// small counts the small fragments that have come. The caller resets it.
-	small int
 }
 
 // partial has what a parser holds within a message.

@@ -39,7 +39,7 @@ func parsed(p *parser, b []byte, piece int) (found []string, small int) {
 		for {
 			m, r, ok, err := p.next(rest, 100_000)
 			rest = r
-			small += p.small
+			small += int(p.small)
 			p.small = 0
 			switch {
 			case err != nil:

@@ -25,8 +25,8 @@ var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 // is a new one because reading needs a stack of 4 KiB, and a small buffer does,
 // since most clients send pongs and nothing else.
 func (c *conn) await() {
-	if c.owned != nil {
-		c.owned.Await(c.respond)
+	if owned, ok := c.net.(reactor.Conn); ok {
+		owned.Await(c.respond)
 		return
 	}
 	go func() {
@@ -41,13 +41,14 @@ func (c *conn) respond() { c.respondTo(nil, nil) }
 
 // respondTo is respond after something has been read, with an error or without.
 func (c *conn) respondTo(first []byte, err error) {
+	owned, _ := c.net.(reactor.Conn)
 	goesOn := c.received(first)
 	buf := readBuffers.Get().(*readBuffer)
 	for goesOn && err == nil {
 		var n int
 		switch {
-		case c.owned != nil:
-			n, err = c.tryRead(buf[:])
+		case owned != nil:
+			n, err = c.readBy(owned.TryRead, buf[:])
 		case c.parser.between():
 			err = reactor.ErrNotReady // to read could block
 		default:
@@ -185,7 +186,7 @@ var tooMany = map[byte]string{
 // allow reports whether the client keeps to the limit on messages.
 func (c *conn) allow() bool {
 	o := &c.handler.options
-	return c.limiter.allow(time.Now(), o.MessagesPerSecond, o.MessageBurst)
+	return c.limiter.allow(time.Since(c.handler.began), o.MessagesPerSecond, o.MessageBurst)
 }
 
 // recover recovers from a panic in OnMessage or OnToken, as net/http does for

@@ -22,7 +22,7 @@ type set struct {
 
 var sets = make([]set, runtime.GOMAXPROCS(0))
 
-func setOf(fd int) *set     { return &sets[fd%len(sets)] }
+func setOf(fd int32) *set   { return &sets[int(fd)%len(sets)] }
 func setIndex(fd int32) int { return int(fd) / len(sets) }
 
 // edgeTriggered is EPOLLET, which is negative in package syscall on some
