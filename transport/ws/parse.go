@@ -74,8 +74,13 @@ func (p *parser) between() bool { return p.have == 0 && p.opcode == 0 }
 
 // next parses b, up to the end of a message or of a control frame, and returns
 // what is left of b. If b ends before that, ok is false. A message may have no
-// more than limit bytes. After an error, the caller must call skim.
+// more than limit bytes. After an error, the parser skims.
 func (p *parser) next(b []byte, limit int64) (m message, rest []byte, ok bool, err error) {
+	defer func() {
+		if err != nil {
+			p.skim()
+		}
+	}()
 	for {
 		for p.have < p.size() {
 			if len(b) == 0 {

@@ -115,7 +115,6 @@ func (c *conn) readFailed() {
 
 // violated ends the stream of a client whose frames cannot be parsed.
 func (c *conn) violated(err error) {
-	c.parser.skim()
 	if errors.Is(err, errReadLimit) {
 		c.abuse(closeTooBig, "")
 		return
