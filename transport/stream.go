@@ -29,7 +29,6 @@ type Stream struct {
 	sub     *hub.Subscription
 	refused hub.Reason    // why there is no subscription
 	wait    time.Duration // how long the client should wait that was refused; zero for the usual
-	resumes bool
 	conn    Conn
 	loop    func()        // set by Start: runs the write loop
 	ready   chan struct{} // set by Serve: signalled by wake
@@ -43,8 +42,9 @@ type Stream struct {
 	beatNext, beatPrev *Stream   // in the schedule's list; the schedule's mu guards them
 	beatStep           int64     // of the list; zero if s is in none
 
-	mu     sync.Mutex
-	closed bool
+	resumes bool
+	closed  bool // guarded by mu
+	mu      sync.Mutex
 }
 
 // NewStream returns a stream for a subscription, for transports that do not begin

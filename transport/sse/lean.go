@@ -18,12 +18,10 @@ import (
 // chunk (RFC 9112, section 7.1), so that a client can tell the end of the stream
 // from a connection that broke.
 type leanConn struct {
-	net      net.Conn
-	owned    reactor.Conn // the same, or nil if the reactor does not have it
+	net      net.Conn // a reactor.Conn if possible
 	out      netwrite.Writer
-	timeout  time.Duration
-	head     []byte // the response's head, until it is sent
 	body     *body
+	head     *bytes.Buffer // the response's head, until it is sent
 	vanished tcp.Vanished
 	stream   *transport.Stream
 	unwanted int32 // how often the client has sent something
@@ -36,7 +34,7 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 	if err != nil {
 		return nil
 	}
-	var head bytes.Buffer
+	head := new(bytes.Buffer)
 	head.WriteString("HTTP/1.1 200 OK\r\n")
 	h := w.Header().Clone()
 	setHeaders(h)
@@ -47,17 +45,16 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 		h.Del(name) // middleware neither encodes the body nor reuses the connection
 	}
 	b.setHeaders(h)
-	h.Write(&head)
+	h.Write(head)
 	head.WriteString("\r\n")
 	buf.Writer.Reset(nil) // release net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
-	owned := reactor.Take(c)
-	if owned != nil {
+	if owned := reactor.Take(c); owned != nil {
 		c = owned
 	}
 	tcp.Limit(c)
-	return &leanConn{net: c, owned: owned, body: b, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
+	return &leanConn{net: c, body: b, out: netwrite.New(c, timeout), head: head}
 }
 
 // serve starts the stream and returns. If the reactor has the connection, an idle
@@ -66,8 +63,8 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 func (c *leanConn) serve(stream *transport.Stream) {
 	c.stream = stream
 	stream.Start(c)
-	if c.owned != nil {
-		c.owned.Await(c.readable)
+	if owned, ok := c.net.(reactor.Conn); ok {
+		owned.Await(c.readable)
 		return
 	}
 	go func() {
@@ -80,11 +77,12 @@ func (c *leanConn) serve(stream *transport.Stream) {
 // readable is called by the reactor when the client has sent something or has
 // hung up.
 func (c *leanConn) readable() {
+	owned := c.net.(reactor.Conn)
 	for {
-		switch err := c.discard(c.owned.TryRead); err {
+		switch err := c.discard(owned.TryRead); err {
 		case nil:
 		case reactor.ErrNotReady:
-			c.owned.Await(c.readable)
+			owned.Await(c.readable)
 			return
 		default:
 			c.close()
@@ -122,9 +120,17 @@ func (c *leanConn) Open(cursor string, retry time.Duration) error {
 
 // writeFirst writes the head and the first chunk, in one write.
 func (c *leanConn) writeFirst(p []byte) error {
-	p = chunk(c.head, p)
+	return c.write(chunk(c.takeHead(), p))
+}
+
+// takeHead returns the head if it has not been sent.
+func (c *leanConn) takeHead() []byte {
+	if c.head == nil {
+		return nil
+	}
+	head := c.head.Bytes()
 	c.head = nil
-	return c.write(p)
+	return head
 }
 
 // chunk appends p to dst, as one chunk.
@@ -161,7 +167,7 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 var errVanished = errors.New("sse: the client has vanished")
 
 func (c *leanConn) Beat(cursor string) error {
-	if c.vanished.Check(c.net, c.timeout) {
+	if c.vanished.Check(c.net, c.out.Timeout()) {
 		return errVanished
 	}
 	var err error
@@ -174,7 +180,7 @@ func (c *leanConn) Beat(cursor string) error {
 
 // End also sets a deadline for reading, after which the connection is closed.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	p := chunk(c.head, c.body.last(appendEnd(nil, reason, cursor, retry)))
+	p := chunk(c.takeHead(), c.body.last(appendEnd(nil, reason, cursor, retry)))
 	err := c.write(append(p, lastChunk...))
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite() // the client still reads what was sent

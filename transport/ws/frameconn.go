@@ -17,26 +17,25 @@ import (
 // Client.Send. A frameConn serialises whole frames and writes nothing after a
 // close frame or after a write that failed.
 type frameConn struct {
-	net     net.Conn
-	owned   reactor.Conn // the same, or nil if the reactor does not have it
-	timeout time.Duration
+	net net.Conn // a reactor.Conn if possible
 	// onClosed is called once nothing more can be written. It may be nil, and
 	// may be called more than once.
 	onClosed func()
 
 	mu sync.Mutex
 	// writing is set while frames are written. Concurrent writers wait for idle
-	// to be closed. (A mutex held during the write would do, but the clock of a
-	// synctest bubble stands still while a goroutine waits for a mutex.)
-	writing bool
-	idle    chan struct{}   // nil if nobody waits
+	// to be closed, which is nil if nobody waits. (A mutex held during the write
+	// would do, but the clock of a synctest bubble stands still while a goroutine
+	// waits for a mutex.)
+	idle    chan struct{}
 	out     netwrite.Writer // used by the goroutine that has set writing
+	writing bool
 
 	closed   bool   // a close frame has been written, or is being written
-	err      error  // why writing has failed
 	pinged   bool   // a ping has been sent, or is being sent, and no pong has come
-	window   uint32 // the client's receive window at the beginning, where it is known
 	extended uint8  // how often in a row the deadline for a pong has been extended
+	window   uint32 // the client's receive window at the beginning, where it is known
+	err      error  // why writing has failed
 	waited   bool   // since the last heartbeat a write waited for the client and then went on
 	// watching is set while OnMessage runs and conn.watch watches the
 	// connection. There is no deadline for a pong then.
@@ -47,10 +46,10 @@ type frameConn struct {
 
 // init prepares f. If the reactor can, it takes over the connection.
 func (f *frameConn) init(c net.Conn, timeout time.Duration, onClosed func()) {
-	if f.owned = reactor.Take(c); f.owned != nil {
-		c = f.owned
+	if owned := reactor.Take(c); owned != nil {
+		c = owned
 	}
-	f.net, f.timeout, f.onClosed, f.out = c, timeout, onClosed, netwrite.New(c, timeout)
+	f.net, f.onClosed, f.out = c, onClosed, netwrite.New(c, timeout)
 	tcp.Limit(c)
 	if info, ok := tcp.InfoOf(c); ok {
 		f.window = info.Window
@@ -105,7 +104,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 		}
 	case last:
 		f.resetReadDeadline()
-	case time.Since(began) > f.timeout/100:
+	case time.Since(began) > f.out.Timeout()/100:
 		f.waited = true
 	}
 	return err
@@ -185,7 +184,7 @@ func (f *frameConn) resetReadDeadline() {
 	case f.closed:
 		f.net.SetReadDeadline(time.Now().Add(closeGrace))
 	case f.pinged:
-		f.net.SetReadDeadline(time.Now().Add(f.timeout))
+		f.net.SetReadDeadline(time.Now().Add(f.out.Timeout()))
 	default:
 		f.net.SetReadDeadline(time.Time{})
 	}
@@ -217,7 +216,7 @@ func (f *frameConn) extendPongDeadline() bool {
 		return false
 	}
 	info, known := tcp.InfoOf(f.net)
-	if !known || !info.Answers(f.timeout) || info.Outstanding == 0 && info.Window >= f.window/2 {
+	if !known || !info.Answers(f.out.Timeout()) || info.Outstanding == 0 && info.Window >= f.window/2 {
 		return false
 	}
 	if f.extended++; f.extended >= netwrite.ClosedWindow {
@@ -230,10 +229,8 @@ func (f *frameConn) extendPongDeadline() bool {
 // read reads what the client sends. An error is final.
 func (f *frameConn) read(p []byte) (int, error) { return f.readBy(f.net.Read, p) }
 
-// tryRead is read, but returns reactor.ErrNotReady if nothing has come. Only a
-// connection of the reactor has it.
-func (f *frameConn) tryRead(p []byte) (int, error) { return f.readBy(f.owned.TryRead, p) }
-
+// readBy is read by means of a function of the connection: its Read, or TryRead if
+// it is the reactor's.
 func (f *frameConn) readBy(read func([]byte) (int, error), p []byte) (int, error) {
 	if f.readErr != nil {
 		return 0, f.readErr

@@ -37,16 +37,16 @@ func isControl(opcode byte) bool { return opcode&0x8 != 0 }
 // whatever pieces they come. Between messages it holds nothing. Its zero value is
 // ready.
 type parser struct {
-	header    [14]byte // of the present frame
-	have      uint8    // bytes of the header
-	opcode    uint8    // of the message in progress; 0 if there is none
-	skimming  bool     // see skim
-	deflate   bool     // compressed messages have been agreed on
-	packed    bool     // the message in progress is compressed
+	header   [14]byte // of the present frame
+	have     uint8    // bytes of the header
+	opcode   uint8    // of the message in progress; 0 if there is none
+	skimming bool     // see skim
+	deflate  bool     // compressed messages have been agreed on
+	packed   bool     // the message in progress is compressed
+	// small counts the small fragments that have come. The caller resets it.
+	small     uint32
 	remaining uint64   // bytes of the present frame's payload that have yet to come
 	partial   *partial // what has come of the payloads; nil if that is nothing
-	// small counts the small fragments that have come. The caller resets it.
-	small int
 }
 
 // partial has what a parser holds within a message.
@@ -78,8 +78,13 @@ func (p *parser) between() bool { return p.have == 0 && p.opcode == 0 }
 
 // next parses b, up to the end of a message or of a control frame, and returns
 // what is left of b. If b ends before that, ok is false. A message may have no
-// more than limit bytes. After an error, the caller must call skim.
+// more than limit bytes. After an error, the parser skims.
 func (p *parser) next(b []byte, limit int64) (m message, rest []byte, ok bool, err error) {
+	defer func() {
+		if err != nil {
+			p.skim()
+		}
+	}()
 	for {
 		for p.have < p.size() {
 			if len(b) == 0 {

@@ -29,8 +29,7 @@ func clientFrame(first byte, payload string) []byte {
 	return b
 }
 
-// parsed is all that a parser finds in some bytes that come in pieces. After an
-// error it skims, as its caller does.
+// parsed is all that a parser finds in some bytes that come in pieces.
 func parsed(p *parser, b []byte, piece int) (found []string, small int) {
 	for len(b) > 0 {
 		n := min(piece, len(b))
@@ -39,12 +38,11 @@ func parsed(p *parser, b []byte, piece int) (found []string, small int) {
 		for {
 			m, r, ok, err := p.next(rest, 100_000)
 			rest = r
-			small += p.small
+			small += int(p.small)
 			p.small = 0
 			switch {
 			case err != nil:
 				found = append(found, fmt.Sprint("error: ", errors.Is(err, errReadLimit)))
-				p.skim()
 				continue
 			case ok:
 				found = append(found, fmt.Sprintf("%x %d %.20q", m.opcode, len(m.payload), m.payload))

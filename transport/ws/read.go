@@ -26,8 +26,8 @@ var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 // is a new one because reading needs a stack of 4 KiB, and a small buffer does,
 // since most clients send pongs and nothing else.
 func (c *conn) await() {
-	if c.owned != nil {
-		c.owned.Await(c.respond)
+	if owned, ok := c.net.(reactor.Conn); ok {
+		owned.Await(c.respond)
 		return
 	}
 	go func() {
@@ -42,13 +42,14 @@ func (c *conn) respond() { c.respondTo(nil, nil) }
 
 // respondTo is respond after something has been read, with an error or without.
 func (c *conn) respondTo(first []byte, err error) {
+	owned, _ := c.net.(reactor.Conn)
 	goesOn := c.received(first)
 	buf := readBuffers.Get().(*readBuffer)
 	for goesOn && err == nil {
 		var n int
 		switch {
-		case c.owned != nil:
-			n, err = c.tryRead(buf[:])
+		case owned != nil:
+			n, err = c.readBy(owned.TryRead, buf[:])
 		case c.parser.between():
 			err = reactor.ErrNotReady // to read could block
 		default:
@@ -115,7 +116,6 @@ func (c *conn) readFailed() {
 
 // violated ends the stream of a client whose frames cannot be parsed.
 func (c *conn) violated(err error) {
-	c.parser.skim()
 	if errors.Is(err, errReadLimit) {
 		c.abuse(closeTooBig, "")
 		return
@@ -203,7 +203,7 @@ var tooMany = map[byte]string{
 // allow reports whether the client keeps to the limit on messages.
 func (c *conn) allow() bool {
 	o := &c.handler.options
-	return c.limiter.allow(time.Now(), o.MessagesPerSecond, o.MessageBurst)
+	return c.limiter.allow(time.Since(c.handler.began), o.MessagesPerSecond, o.MessageBurst)
 }
 
 // recover recovers from a panic in OnMessage or OnToken, as net/http does for

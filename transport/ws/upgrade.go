@@ -42,7 +42,7 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error)
 
 // newConn returns a conn that has not been started.
 func (h *handler) newConn(net net.Conn, r *http.Request) *conn {
-	c := &conn{handler: h, limiter: newLimiter(h.options.MessageBurst), ctx: context.Background()}
+	c := &conn{handler: h, limiter: limiter{tokens: float64(h.options.MessageBurst), last: time.Since(h.began)}, ctx: context.Background()}
 	calls := h.options.OnMessage != nil || h.options.OnToken != nil
 	if calls || h.acceptor.Hub().Authorizes() { // nobody else needs it, and it takes half a kilobyte
 		c.ctx = context.WithoutCancel(r.Context()) // which ends when its handler returns; its values are kept

@@ -10,9 +10,8 @@ import (
 
 // A conn is a TCP connection that was taken from package net.
 type conn struct {
-	set        *set
 	fd         int32
-	generation int32 // of the entry in set
+	generation int32 // of the entry in the set
 
 	mu     sync.Mutex
 	closed bool
@@ -27,8 +26,8 @@ func take(tcp *net.TCPConn) Conn {
 	if err != nil {
 		return nil
 	}
-	c := &conn{fd: int32(fd), set: setOf(fd)}
-	if err := c.set.add(c); err != nil {
+	c := &conn{fd: int32(fd)}
+	if err := setOf(c.fd).add(c); err != nil {
 		syscall.Close(fd)
 		return nil
 	}
@@ -150,7 +149,7 @@ func (c *conn) Close() error {
 	c.wake(&c.in)
 	c.wake(&c.out)
 	c.mu.Unlock()
-	c.set.remove(c)
+	setOf(c.fd).remove(c)
 	c.release(nil, false)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // A set is an epoll set and its connections.
@@ -22,7 +23,7 @@ type set struct {
 
 var sets = make([]set, runtime.GOMAXPROCS(0))
 
-func setOf(fd int) *set     { return &sets[fd%len(sets)] }
+func setOf(fd int32) *set   { return &sets[int(fd)%len(sets)] }
 func setIndex(fd int32) int { return int(fd) / len(sets) }
 
 // edgeTriggered is EPOLLET, which is negative in package syscall on some
@@ -86,6 +87,9 @@ func (s *set) start() error {
 	syscall.SetNonblock(fd, true) // package os then leaves the waiting to the runtime's poller
 	s.fd, s.epoll = fd, os.NewFile(uintptr(fd), "epoll")
 	raw, err := s.epoll.SyscallConn()
+	if err == nil {
+		err = s.epoll.SetReadDeadline(time.Time{}) // fails if the runtime's poller has not taken it
+	}
 	if err != nil {
 		s.epoll.Close()
 		s.epoll = nil

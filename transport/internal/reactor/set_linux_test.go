@@ -82,7 +82,7 @@ func TestLateEvent(t *testing.T) {
 	l := listen(t)
 	old, oldClient := taken(t, l)
 	defer oldClient.Close()
-	fd, generation, s := old.fd, old.generation, old.set
+	fd, generation, s := old.fd, old.generation, setOf(old.fd)
 	if s.find(fd, generation) != old {
 		t.Error("not found")
 	}
