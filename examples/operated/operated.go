@@ -90,7 +90,7 @@ func spanName(_ string, r *http.Request) string {
 // configure sets bounds that the load reaches within a minute or two. A real program
 // has no need of it.
 func (o options) configure(h *hub.Options, t *transport.Options) {
-	h.UserEvents = 50
+	h.UserEvents, h.BroadcastEvents = 50, 1000
 	h.StreamsPerUser = 4
 	t.WriteTimeout = time.Duration(float64(2*time.Second) / o.speed)
 	t.Retry = t.WriteTimeout
