@@ -66,8 +66,8 @@ func run(ctx context.Context, o options) (err error) {
 			StateFile: chat.NoState, // simulated people are not worth keeping
 			Logger:    o.log,
 			Configure: o.configure,
-			Extend: func(h *hub.Hub, chat http.Handler) http.Handler {
-				return observers.observe(h, chat, t, o.log)
+			Extend: func(h *hub.Hub, served http.Handler) http.Handler {
+				return observers.observe(h, served, t, o.log)
 			},
 		})
 	})
@@ -90,7 +90,7 @@ func spanName(_ string, r *http.Request) string {
 // configure sets bounds that the load reaches within a minute or two. A real program
 // has no need of it.
 func (o options) configure(h *hub.Options, t *transport.Options) {
-	h.UserEvents = 50
+	h.UserEvents, h.BroadcastEvents = 50, 1000
 	h.StreamsPerUser = 4
 	t.WriteTimeout = time.Duration(float64(2*time.Second) / o.speed)
 	t.Retry = t.WriteTimeout
@@ -104,7 +104,7 @@ type observers struct {
 }
 
 // observe adds metrics, traces and the debug page to a hub and to what is served.
-func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry, log *slog.Logger) http.Handler {
+func (x *observers) observe(h *hub.Hub, served http.Handler, t *telemetry, log *slog.Logger) http.Handler {
 	// Prometheus takes the native histograms if it is started with
 	// --enable-feature=native-histograms, and classic buckets otherwise.
 	registry := prometheus.NewRegistry()
@@ -120,11 +120,11 @@ func (x *observers) observe(h *hub.Hub, chat http.Handler, t *telemetry, log *sl
 		log.Error("some metrics of OpenTelemetry are missing", "error", err)
 	}
 
-	x.page = debug.NewHandler(h, fromThisMachine)
+	x.page = debug.NewHandler(h, fromThisMachine, debug.WithUserIDs(chat.UserID))
 
 	mux := http.NewServeMux()
 	// A request that may publish is a span, and its publish is a child of it.
-	mux.Handle("/", otelhttp.NewHandler(chat, "chat",
+	mux.Handle("/", otelhttp.NewHandler(served, "chat",
 		otelhttp.WithTracerProvider(t.traces), otelhttp.WithMeterProvider(t.metrics),
 		otelhttp.WithFilter(func(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }),
 		otelhttp.WithSpanNameFormatter(spanName)))

@@ -22,6 +22,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"go.uber.org/goleak"
+
+	"github.com/crier-go/crier/examples/chat/chat"
 )
 
 // patience is how long anything may take here. A machine may be slow.
@@ -253,6 +255,12 @@ func (p *program) debugPage() {
 		}
 		return seen["sse"] && seen["ws"]
 	})
+	// A person is found by name.
+	var user struct{ User string }
+	_, body = p.get("/debug/crier/?view=user&user=Ada&format=json", "")
+	if err := json.Unmarshal(body, &user); err != nil || user.User != chat.UserID("ada").String() {
+		p.t.Errorf("the page of Ada: %v\n%s", err, body)
+	}
 	response, body := p.get("/debug/crier/", "text/html")
 	if csp := response.Header.Values("Content-Security-Policy"); len(csp) != 1 || !strings.Contains(csp[0], "style-src 'self'") {
 		p.t.Errorf("the policy of the page is %q", csp)

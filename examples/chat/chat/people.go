@@ -18,6 +18,13 @@ type person struct {
 	Name string    `json:"name"`
 }
 
+// UserID returns the id of whoever enters a name, or uuid.Nil for what is no name.
+// It is for programs that embed the chat.
+func UserID(name string) uuid.UUID {
+	p, _ := newPerson(name)
+	return p.ID
+}
+
 const (
 	maxName  = 32 // characters
 	nameRule = "1 to 32 letters, digits, spaces and - _ . '"
