@@ -118,6 +118,7 @@ func TestCrash(t *testing.T) {
 	c := startChat(t)
 	ada := c.enter("Ada")
 	ada.say("before")
+	ada.sees("before") // it has been posted
 	c.stop()
 	c.start()
 	ada.online()
