@@ -71,7 +71,7 @@ help:
 run:
 	go run ./examples/chat -addr $(ADDR)
 
-# Built and not "go run", which would not wait for it at Ctrl-C.
+# Built in its own module, and run from here.
 cluster:
 	@mkdir -p out
 	cd examples/cluster && go build -o ../../out/cluster .
