@@ -23,20 +23,18 @@ type frameConn struct {
 	onClosed func()
 
 	mu sync.Mutex
-	// writing is set while frames are written. Concurrent writers wait for idle
-	// to be closed, which is nil if nobody waits. (A mutex held during the write
-	// would do, but the clock of a synctest bubble stands still while a goroutine
-	// waits for a mutex.)
-	idle    chan struct{}
-	out     netwrite.Writer // used by the goroutine that has set writing
-	writing bool
-
-	closed   bool   // a close frame has been written, or is being written
-	pinged   bool   // a ping has been sent, or is being sent, and no pong has come
-	extended uint8  // how often in a row the deadline for a pong has been extended
-	window   uint32 // the client's receive window at the beginning, where it is known
-	err      error  // why writing has failed
-	waited   bool   // since the last heartbeat a write waited for the client and then went on
+	// idle is closed when a write has ended, and nil if no other writer waits for
+	// that. (A mutex held during the write would do, but the clock of a synctest
+	// bubble stands still while a goroutine waits for a mutex.)
+	idle     chan struct{}
+	out      netwrite.Writer // used by the goroutine that has set writing
+	writing  bool            // frames are being written
+	closed   bool            // a close frame has been written, or is being written
+	pinged   bool            // a ping has been sent, or is being sent, and no pong has come
+	extended uint8           // how often in a row the deadline for a pong has been extended
+	window   uint32          // the client's receive window at the beginning, where it is known
+	err      error           // why writing has failed
+	waited   bool            // since the last heartbeat a write waited for the client and then went on
 	// watching is set while OnMessage runs and conn.watch watches the
 	// connection. There is no deadline for a pong then.
 	watching, interrupted bool

@@ -23,13 +23,11 @@ func (c *conn) Write(p []byte) (n int, err error) {
 	for {
 		m, err := c.tryWrite(p[n:])
 		n += m
-		switch {
-		case err == ErrNotReady:
+		if err == ErrNotReady {
 			c.wait(&c.out)
-			if err := c.check(&c.out); err != nil {
-				return n, err
-			}
-		case err != nil || n == len(p):
+			err = c.check(&c.out)
+		}
+		if err != nil || n == len(p) {
 			return n, err
 		}
 	}
