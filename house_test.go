@@ -46,7 +46,7 @@ var arrows = []struct {
 	{"hub/backplanetest", []string{uuid, "hub"}},
 	{"transport", []string{uuid, errgroup, "event", "hub", "transport/internal/..."}},
 	{"transport/sse", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
-	{"transport/ws", []string{uuid, websocket, "event", "hub", "transport", "transport/internal/..."}},
+	{"transport/ws", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/poll", []string{uuid, "event", "hub", "transport", "transport/internal/..."}},
 	{"transport/ticket", []string{uuid, "event", "hub", "transport"}},
 	{"transport/transporttest", []string{uuid, "event", "hub", "hub/hubtest", "transport", "transport/internal/...", "internal/..."}},
@@ -65,7 +65,7 @@ var never = []struct {
 	{"client", []string{"testing"}},
 	{"hub/internal/eventlog", []string{"net/http", "testing"}},
 	{"transport/sse", []string{"testing", websocket}},
-	{"transport/ws", []string{"testing"}},
+	{"transport/ws", []string{"testing", websocket}},
 	{"transport/poll", []string{"testing", websocket}},
 	{"transport/ticket", []string{"testing", websocket}},
 }

@@ -161,7 +161,8 @@ func (h *Hub) appendState(b []byte) []byte {
 		b = append(b, v.user[:]...)
 		b = appendString(b, v.session)
 		b = appendString(b, v.topic)
-		b = binary.AppendUvarint(b, uint64(at.UnixMilli()))
+		// Rounded up, or a session of the same millisecond would be let in again.
+		b = binary.AppendUvarint(b, uint64(at.UnixMilli()+1))
 	}
 	return b
 }

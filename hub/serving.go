@@ -45,6 +45,10 @@ func (s *Subscription) OnAbort(f func()) {
 	s.mu.Unlock()
 }
 
+// Authorizes reports whether Options.Authorize is set. If not, nothing looks at the
+// contexts of SetTopics and MayFollow, and nobody needs to keep one.
+func (h *Hub) Authorizes() bool { return h.options.Authorize != nil }
+
 // Report tells every observer's Error of a failure that no caller can be told of.
 // If Options.Observer has no such function, the failure is also logged. It is for
 // packages around the hub, such as bridge.

@@ -20,6 +20,7 @@ type Acceptor struct {
 	auth    Authenticator
 	name    string
 	options *Options // resolved
+	beats   *schedule
 
 	refusedOrigins rateLimitedLog
 }
@@ -31,7 +32,8 @@ func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Accep
 	if h == nil || auth == nil {
 		panic("transport: a handler needs a hub and an Authenticator; to let everybody in, say so in one")
 	}
-	return &Acceptor{hub: h, auth: auth, name: name, options: o.WithDefaults()}
+	o = o.WithDefaults()
+	return &Acceptor{hub: h, auth: auth, name: name, options: o, beats: newSchedule(o)}
 }
 
 // Options returns the options, in which every zero has been replaced by its
@@ -55,7 +57,7 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 // end an EventSource for good. A transport whose clients can handle an error
 // status calls [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
-	s := &Stream{options: a.options, hub: a.hub}
+	s := &Stream{options: a.options, schedule: a.beats, hub: a.hub}
 	req := a.request(r)
 	err := a.checkOrigin(w, r)
 	if err == nil {

@@ -30,7 +30,7 @@ func (c measuredConn) Write(p []byte) (int, error) {
 // What is joined for a client is what it holds while it does not read: at most
 // 16 KiB, however much there is to write.
 func TestJoinedBatchIsBounded(t *testing.T) {
-	for _, name := range []string{"sse", "sse lean", "ws"} {
+	for _, name := range []string{"sse", "sse lean", "sse lean over the reactor", "ws", "ws over the reactor"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fixture.New(t, nil)
@@ -41,7 +41,7 @@ func TestJoinedBatchIsBounded(t *testing.T) {
 				})
 				conn := server.Dial()
 				r := fixture.Request("/")
-				if name == "ws" {
+				if strings.HasPrefix(name, "ws") {
 					fixture.Upgrade(r)
 				}
 				fixture.Send(t, conn, r)

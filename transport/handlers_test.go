@@ -26,8 +26,14 @@ var handlers = map[string]func(*hub.Hub, transport.Authenticator, *transport.Opt
 	"sse lean": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
 		return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true})
 	},
+	"sse lean over the reactor": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
+		return fixture.OverReactor(sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true}))
+	},
 	"ws": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
 		return ws.NewHandler(h, auth, &ws.Options{Common: *o})
+	},
+	"ws over the reactor": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
+		return fixture.OverReactor(ws.NewHandler(h, auth, &ws.Options{Common: *o}))
 	},
 }
 
@@ -44,7 +50,7 @@ func everyHandler(t *testing.T, test func(t *testing.T, f *fixture.Fixture, ask 
 					}
 					o.Logger = f.Logger()
 					conn := memnet.Serve(t, newHandler(f.Hub, f.Auth, o)).Dial()
-					if name == "ws" {
+					if strings.HasPrefix(name, "ws") {
 						fixture.Upgrade(r)
 					}
 					fixture.Send(t, conn, r)

@@ -94,8 +94,14 @@ func (o *Options) WithDefaults() *Options {
 	return &r
 }
 
-// beat returns the time until the next heartbeat, with its jitter.
-func (o *Options) beat() time.Duration { return o.Heartbeat - spread(o.Heartbeat/5) }
+// beat returns the time until the next heartbeat, with its jitter. A schedule adds
+// up to a step.
+func (o *Options) beat() time.Duration {
+	return o.Heartbeat - o.beatStep() - spread(o.Heartbeat/5-o.beatStep())
+}
+
+// beatStep is the step of a schedule.
+func (o *Options) beatStep() time.Duration { return max(o.Heartbeat/beatSteps, 1) }
 
 // shortestBeat is the least that beat returns.
 func (o *Options) shortestBeat() time.Duration { return o.Heartbeat * 4 / 5 }

@@ -39,14 +39,14 @@ func (d *deployment) open(path string) (*memnet.Conn, *bufio.Reader) {
 	d.t.Helper()
 	conn := d.server.Dial()
 	r := fixture.Request(path)
-	if path == "/ws" {
+	if strings.HasPrefix(path, "/ws") {
 		fixture.Upgrade(r)
 	}
 	fixture.Send(d.t, conn, r)
 	return conn, bufio.NewReader(conn)
 }
 
-var paths = []string{"/sse", "/sselean", "/ws", "/lines"}
+var paths = []string{"/sse", "/sselean", "/sseleanoverthereactor", "/ws", "/wsoverthereactor", "/lines"}
 
 // awaits reads until a text has come.
 func awaits(t *testing.T, r *bufio.Reader, text string) {
@@ -67,8 +67,8 @@ func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t, transport.Options{})
 		var streams []*bufio.Reader
-		for range 5 {
-			for _, path := range paths[:3] {
+		for range 3 {
+			for _, path := range paths[:5] {
 				_, r := d.open(path)
 				awaits(t, r, "stream.cursor")
 				streams = append(streams, r)
@@ -85,7 +85,7 @@ func TestShutdown(t *testing.T) {
 		synctest.Wait()
 		for _, path := range paths {
 			_, r := d.open(path)
-			if path == "/ws" {
+			if strings.HasPrefix(path, "/ws") {
 				awaits(t, r, "503 Service Unavailable")
 				awaits(t, r, "come back later: shutdown")
 				continue

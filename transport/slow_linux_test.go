@@ -44,7 +44,7 @@ func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Optio
 		}
 		t.Cleanup(func() { c.Close() })
 		r := fixture.Request("/")
-		if name == "ws" {
+		if strings.HasPrefix(name, "ws") {
 			fixture.Upgrade(r)
 		}
 		tcp := c.(*net.TCPConn)

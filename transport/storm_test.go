@@ -37,7 +37,7 @@ func TestOverOpenRate(t *testing.T) {
 				}, &transport.Options{Logger: f.Logger()}))
 				open := func() *bufio.Reader {
 					r, conn := fixture.Request("/"), server.Dial()
-					if name == "ws" {
+					if strings.HasPrefix(name, "ws") {
 						fixture.Upgrade(r)
 					}
 					fixture.Send(t, conn, r)

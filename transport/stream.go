@@ -29,26 +29,30 @@ type Stream struct {
 	sub     *hub.Subscription
 	refused hub.Reason    // why there is no subscription
 	wait    time.Duration // how long the client should wait that was refused; zero for the usual
-	resumes bool
 	conn    Conn
 	loop    func()        // set by Start: runs the write loop
 	ready   chan struct{} // set by Serve: signalled by wake
 	recheck *recheck      // nil without Options.Recheck
 
-	beatDue   atomic.Bool // set by the heartbeat's timer
-	canceled  atomic.Bool // Serve's context is over
-	lastWrite time.Time   // when something was last written; belongs to the write loop
+	beatDue   atomic.Bool   // set by the schedule
+	canceled  atomic.Bool   // Serve's context is over
+	lastWrite time.Duration // when something was last written, by schedule.now; belongs to the write loop
 
-	mu     sync.Mutex
-	closed bool
-	beat   *time.Timer
+	schedule           *schedule // of heartbeats
+	beatNext, beatPrev *Stream   // in the schedule's list; the schedule's mu guards them
+	beatStep           int64     // of the list; zero if s is in none
+
+	resumes bool
+	closed  bool // guarded by mu
+	mu      sync.Mutex
 }
 
 // NewStream returns a stream for a subscription, for transports that do not begin
 // with an HTTP request. The subscription's request must not have had a Notify.
 // Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
-	return &Stream{options: o.WithDefaults(), hub: sub.Hub(), sub: sub}
+	o = o.WithDefaults()
+	return &Stream{options: o, schedule: newSchedule(o), hub: sub.Hub(), sub: sub}
 }
 
 // RefuseWithStatus reports whether the stream was refused, and if so answers the
@@ -127,9 +131,7 @@ func (s *Stream) Close() {
 	defer s.contain(nil)
 	s.mu.Lock()
 	s.closed = true
-	if s.beat != nil {
-		s.beat.Stop()
-	}
+	s.schedule.remove(s)
 	s.mu.Unlock()
 	s.recheck.stop()
 	if s.sub != nil {
@@ -186,7 +188,7 @@ func (s *Stream) open(c Conn) (goesOn bool) {
 		s.fail(err)
 		return false
 	}
-	s.lastWrite = time.Now()
+	s.lastWrite = s.schedule.now()
 	s.scheduleBeat(s.options.beat())
 	s.recheck.start(s)
 	return true
@@ -234,8 +236,9 @@ func (s *Stream) writeLoop() (goesOn bool) {
 //
 //go:noinline
 func (s *Stream) wrote(batch []*hub.Message) {
-	s.lastWrite = time.Now()
-	s.sub.Wrote(batch, s.lastWrite)
+	now := time.Now()
+	s.lastWrite = now.Sub(s.schedule.start)
+	s.sub.Wrote(batch, now)
 }
 
 // batches holds the buffers for Take. An idle stream has none.
@@ -248,8 +251,8 @@ var batches = sync.Pool{New: func() any { return new([]*hub.Message) }}
 func (s *Stream) heartbeat() (goesOn bool) {
 	s.beatDue.Store(false)
 	next, cursor := s.options.beat(), ""
-	now := time.Now()
-	if silence := now.Sub(s.lastWrite); silence < s.options.shortestBeat() {
+	now := s.schedule.now()
+	if silence := now - s.lastWrite; silence < s.options.shortestBeat() {
 		next -= silence
 	} else {
 		cursor = s.sub.Cursor()
@@ -312,14 +315,7 @@ func (s *Stream) abort() {
 func (s *Stream) scheduleBeat(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-	case s.beat == nil:
-		s.beat = time.AfterFunc(d, func() {
-			s.beatDue.Store(true)
-			s.sub.Wake()
-		})
-	default:
-		s.beat.Reset(d)
+	if !s.closed {
+		s.schedule.add(s, d)
 	}
 }

@@ -78,24 +78,33 @@ func (c *Conn) Read(p []byte) (int, error) {
 	d := c.in
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for {
-		switch {
-		case d.readerClosed:
-			return 0, net.ErrClosed
-		case d.readDeadline.passed():
-			return 0, os.ErrDeadlineExceeded
-		case d.reset:
-			return 0, syscall.ECONNRESET
-		case len(d.buf) > 0:
-			n := copy(p, d.buf)
-			d.buf = d.buf[n:]
-			d.changed.Broadcast()
-			return n, nil
-		case d.writerClosed:
-			return 0, io.EOF
-		}
+	for !d.readable() {
 		d.changed.Wait()
 	}
+	return d.read(p)
+}
+
+// readable reports whether a read would not block.
+func (d *direction) readable() bool {
+	return d.readerClosed || d.readDeadline.passed() || d.reset || len(d.buf) > 0 || d.writerClosed
+}
+
+// read reads from a direction that is readable.
+func (d *direction) read(p []byte) (int, error) {
+	switch {
+	case d.readerClosed:
+		return 0, net.ErrClosed
+	case d.readDeadline.passed():
+		return 0, os.ErrDeadlineExceeded
+	case d.reset:
+		return 0, syscall.ECONNRESET
+	case len(d.buf) > 0:
+		n := copy(p, d.buf)
+		d.buf = d.buf[n:]
+		d.changed.Broadcast()
+		return n, nil
+	}
+	return 0, io.EOF
 }
 
 // Write writes all of p, and blocks while the direction is full.

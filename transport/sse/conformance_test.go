@@ -10,6 +10,7 @@ import (
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
+	"github.com/crier-go/crier/transport/internal/fixture"
 	"github.com/crier-go/crier/transport/sse"
 	"github.com/crier-go/crier/transport/transporttest"
 )
@@ -17,19 +18,22 @@ import (
 func TestConformance(t *testing.T) {
 	for name, c := range map[string]struct {
 		lean bool
+		over func(http.Handler) http.Handler
 		open func(net.Conn, *http.Request) (func() (transporttest.Frame, error), error)
 	}{
-		"net/http":     {false, transporttest.HTTP(readFrame)},
-		"lean":         {true, transporttest.HTTP(readFrame)},
-		"gzip":         {false, openGzip},
-		"gzip, lean":   {true, openGzip},
-		"HTTP 2":       {false, openHTTP2},
-		"HTTP 2, lean": {true, openHTTP2}, // falls back
+		"net/http":                     {false, plain, transporttest.HTTP(readFrame)},
+		"lean":                         {true, plain, transporttest.HTTP(readFrame)},
+		"lean, over the reactor":       {true, fixture.OverReactor, transporttest.HTTP(readFrame)},
+		"gzip":                         {false, plain, openGzip},
+		"gzip, lean":                   {true, plain, openGzip},
+		"gzip, lean, over the reactor": {true, fixture.OverReactor, openGzip},
+		"HTTP 2":                       {false, plain, openHTTP2},
+		"HTTP 2, lean":                 {true, plain, openHTTP2}, // falls back
 	} {
 		t.Run(name, func(t *testing.T) {
 			transporttest.Run(t, transporttest.Transport{
 				Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-					return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: c.lean, Compress: true})
+					return c.over(sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: c.lean, Compress: true}))
 				},
 				Open: c.open,
 			})

@@ -47,12 +47,16 @@ import (
 type Options struct {
 	// Common are the options that all transports share.
 	Common transport.Options
-	// Lean hijacks HTTP/1.1 connections. An idle stream then takes about a third
-	// of the memory, and each write less CPU. Middleware sees a handler that
-	// returns at once; headers that it adds after that are not sent.
-	// http.Server.Shutdown does not wait for such streams, but transport.Shutdown
-	// does. Over HTTP/2, and where a connection cannot be hijacked, Lean has no
-	// effect.
+	// Lean hijacks HTTP/1.1 connections. Each write then takes less CPU. On
+	// Linux, over plain TCP, an idle stream takes about a tenth of the memory: it
+	// has no goroutine and no net.Conn. (What http.Server.ConnContext and
+	// ConnState have seen of it is closed, and does nothing.) Over TLS and on
+	// other systems it takes about a quarter.
+	//
+	// Middleware sees a handler that returns at once; headers that it adds after
+	// that are not sent. http.Server.Shutdown does not wait for such streams, but
+	// transport.Shutdown does. Over HTTP/2, and where a connection cannot be
+	// hijacked, Lean has no effect.
 	Lean bool
 	// Compress compresses the stream with gzip for clients that accept it, as
 	// browsers do. Each event is compressed once, whatever the number of clients,

@@ -21,14 +21,36 @@ import (
 
 // both runs a test over net/http and over connections that were taken over.
 func both(t *testing.T, test func(t *testing.T, f *fixture.Fixture, handler func(transport.Options) http.Handler)) {
-	for name, lean := range map[string]bool{"net/http": false, "lean": true} {
+	for name, c := range map[string]struct {
+		lean bool
+		over func(http.Handler) http.Handler
+	}{
+		"net/http":               {false, plain},
+		"lean":                   {true, plain},
+		"lean, over the reactor": {true, fixture.OverReactor},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fixture.New(t, nil)
 				test(t, f, func(o transport.Options) http.Handler {
 					o.Logger = f.Logger()
-					return sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: lean})
+					return c.over(sse.NewHandler(f.Hub, f.Auth, &sse.Options{Common: o, Lean: c.lean}))
 				})
+			})
+		})
+	}
+}
+
+func plain(h http.Handler) http.Handler { return h }
+
+// leanly runs a test with the connection of a lean stream, over the reactor and
+// without it.
+func leanly(t *testing.T, test func(t *testing.T, f *fixture.Fixture, conn *memnet.Conn)) {
+	for name, over := range map[string]func(http.Handler) http.Handler{"plain": plain, "over the reactor": fixture.OverReactor} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fixture.New(t, nil)
+				test(t, f, memnet.Serve(t, over(sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true}))).Dial())
 			})
 		})
 	}

@@ -10,18 +10,21 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/reactor"
 	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
-// A leanConn writes a stream directly to a hijacked connection. Each write is one chunk (RFC 9112, section 7.1), so that a client can
-// tell the end of the stream from a connection that broke.
+// A leanConn writes a stream directly to a hijacked connection. Each write is one
+// chunk (RFC 9112, section 7.1), so that a client can tell the end of the stream
+// from a connection that broke.
 type leanConn struct {
-	net      net.Conn
+	net      net.Conn // a reactor.Conn if possible
 	out      netwrite.Writer
-	timeout  time.Duration
-	head     []byte // the response's head, until it is sent
 	body     *body
+	head     *bytes.Buffer // the response's head, until it is sent
 	vanished tcp.Vanished
+	stream   *transport.Stream
+	unwanted int32 // how often the client has sent something
 }
 
 // hijack hijacks the connection behind w. It returns nil, and w is unchanged, if
@@ -31,7 +34,7 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 	if err != nil {
 		return nil
 	}
-	var head bytes.Buffer
+	head := new(bytes.Buffer)
 	head.WriteString("HTTP/1.1 200 OK\r\n")
 	h := w.Header().Clone()
 	setHeaders(h)
@@ -42,37 +45,73 @@ func hijack(w http.ResponseWriter, b *body, timeout time.Duration) *leanConn {
 		h.Del(name) // middleware neither encodes the body nor reuses the connection
 	}
 	b.setHeaders(h)
-	h.Write(&head)
+	h.Write(head)
 	head.WriteString("\r\n")
 	buf.Writer.Reset(nil) // release net/http's buffers
 	buf.Reader.Reset(nil)
 	c.SetDeadline(time.Time{})
+	if owned := reactor.Take(c); owned != nil {
+		c = owned
+	}
 	tcp.Limit(c)
-	return &leanConn{net: c, body: b, out: netwrite.New(c, timeout), timeout: timeout, head: head.Bytes()}
+	return &leanConn{net: c, body: b, out: netwrite.New(c, timeout), head: head}
 }
 
-// serve starts the stream and returns. An idle stream keeps one goroutine, which
-// waits for the client to hang up. It is a new one because the stack of the
-// handler's goroutine has grown.
+// serve starts the stream and returns. If the reactor has the connection, an idle
+// stream keeps no goroutine. Otherwise it keeps one, which waits for the client to
+// hang up. It is a new one because the stack of the handler's goroutine has grown.
 func (c *leanConn) serve(stream *transport.Stream) {
+	c.stream = stream
 	stream.Start(c)
+	if owned, ok := c.net.(reactor.Conn); ok {
+		owned.Await(c.readable)
+		return
+	}
 	go func() {
-		c.waitUntilGone()
-		c.net.Close()
-		c.out.Stop()
-		stream.Close()
+		for c.discard(c.net.Read) == nil {
+		}
+		c.close()
 	}()
 }
 
-// waitUntilGone reads until the client hangs up. What the client sends is
-// discarded, and more than 64 KiB end the stream.
-func (c *leanConn) waitUntilGone() {
-	buf := make([]byte, 64) // io.Copy would hold 8 KiB for each idle client
-	for range 1024 {
-		if _, err := c.net.Read(buf); err != nil {
+// readable is called by the reactor when the client has sent something or has
+// hung up.
+func (c *leanConn) readable() {
+	owned := c.net.(reactor.Conn)
+	for {
+		switch err := c.discard(owned.TryRead); err {
+		case nil:
+		case reactor.ErrNotReady:
+			owned.Await(c.readable)
+			return
+		default:
+			c.close()
 			return
 		}
 	}
+}
+
+// errTalks means that the client sends far more than a client of SSE should.
+var errTalks = errors.New("sse: the client sends too much")
+
+// discard reads once, up to 64 bytes, and ignores what it reads. It fails when the
+// client has hung up, and when it has sent 64 KiB.
+func (c *leanConn) discard(read func([]byte) (int, error)) error {
+	var buf [64]byte // io.Copy would hold 8 KiB for each idle client
+	if _, err := read(buf[:]); err != nil {
+		return err
+	}
+	if c.unwanted++; c.unwanted >= 1024 {
+		return errTalks
+	}
+	return nil
+}
+
+// close releases everything.
+func (c *leanConn) close() {
+	c.net.Close()
+	c.out.Stop()
+	c.stream.Close()
 }
 
 func (c *leanConn) Open(cursor string, retry time.Duration) error {
@@ -81,9 +120,17 @@ func (c *leanConn) Open(cursor string, retry time.Duration) error {
 
 // writeFirst writes the head and the first chunk, in one write.
 func (c *leanConn) writeFirst(p []byte) error {
-	p = chunk(c.head, p)
+	return c.write(chunk(c.takeHead(), p))
+}
+
+// takeHead returns the head if it has not been sent.
+func (c *leanConn) takeHead() []byte {
+	if c.head == nil {
+		return nil
+	}
+	head := c.head.Bytes()
 	c.head = nil
-	return c.write(p)
+	return head
 }
 
 // chunk appends p to dst, as one chunk.
@@ -120,7 +167,7 @@ func (c *leanConn) sendAll(batch []*hub.Message) error {
 var errVanished = errors.New("sse: the client has vanished")
 
 func (c *leanConn) Beat(cursor string) error {
-	if c.vanished.Check(c.net, c.timeout) {
+	if c.vanished.Check(c.net, c.out.Timeout()) {
 		return errVanished
 	}
 	var err error
@@ -131,9 +178,9 @@ func (c *leanConn) Beat(cursor string) error {
 	return err
 }
 
-// End also sets a deadline for reading, after which serve closes the connection.
+// End also sets a deadline for reading, after which the connection is closed.
 func (c *leanConn) End(reason hub.Reason, cursor string, retry time.Duration) error {
-	p := chunk(c.head, c.body.last(appendEnd(nil, reason, cursor, retry)))
+	p := chunk(c.takeHead(), c.body.last(appendEnd(nil, reason, cursor, retry)))
 	err := c.write(append(p, lastChunk...))
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite() // the client still reads what was sent

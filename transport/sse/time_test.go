@@ -49,15 +49,17 @@ func eventsOf(t *testing.T, conn net.Conn, slow io.Reader) func() string {
 func TestSlowLinkIsNotCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		lean        bool
+		over        func(http.Handler) http.Handler
 		first, then int // bytes a second
 	}{
-		"net/http": {false, 8000, 1000},
-		"lean":     {true, 600, 600},
+		"net/http":               {false, plain, 8000, 1000},
+		"lean":                   {true, plain, 600, 600},
+		"lean, over the reactor": {true, fixture.OverReactor, 600, 600},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fixture.New(t, nil)
-				server := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: c.lean}))
+				server := memnet.Serve(t, c.over(sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: c.lean})))
 				conn := server.Dial()
 				link := &memnet.Slow{Conn: conn, Pause: time.Second, Bytes: c.first}
 				next := eventsOf(t, conn, link)
@@ -135,9 +137,7 @@ func TestEndDiffersFromCut(t *testing.T) {
 
 // What a lean stream joins into one write is one chunk.
 func TestLeanBatchIsOneChunk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := fixture.New(t, nil)
-		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+	leanly(t, func(t *testing.T, f *fixture.Fixture, conn *memnet.Conn) {
 		fixture.Send(t, conn, fixture.Request("/"))
 		synctest.Wait()
 		first := make([]byte, 64<<10)
@@ -178,9 +178,7 @@ func TestLeanBatchIsOneChunk(t *testing.T) {
 // What the client of a lean stream sends is discarded. If it does not stop, it
 // is disconnected.
 func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := fixture.New(t, nil)
-		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+	leanly(t, func(t *testing.T, f *fixture.Fixture, conn *memnet.Conn) {
 		next := eventsOf(t, conn, nil)
 		next()
 		conn.Write([]byte(strings.Repeat("GET / HTTP/1.1\r\n\r\n", 100)))
@@ -205,9 +203,7 @@ func TestLeanDiscardsWhatTheClientSends(t *testing.T) {
 // After the end of a lean stream, the client has a second to read it and to
 // hang up.
 func TestLeanClosesAfterEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := fixture.New(t, nil)
-		conn := memnet.Serve(t, sse.NewHandler(f.Hub, f.Auth, &sse.Options{Lean: true})).Dial()
+	leanly(t, func(t *testing.T, f *fixture.Fixture, conn *memnet.Conn) {
 		next := eventsOf(t, conn, nil)
 		next()
 		conn.Write([]byte("x")) // unread when the server closes, it would destroy the end

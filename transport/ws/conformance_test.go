@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"testing"
@@ -12,21 +13,25 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, compress := range map[string]bool{"plain": false, "deflate": true} {
-		t.Run(name, func(t *testing.T) {
-			transporttest.Run(t, transporttest.Transport{
-				Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-					return ws.NewHandler(h, auth, &ws.Options{Common: *o, Compress: true})
-				},
-				RefusesOverload: true,
-				Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
-					c, err := dial(conn, r, compress)
-					if err != nil {
-						return nil, err
-					}
-					return func() (transporttest.Frame, error) { return readFrame(c) }, nil
-				},
-			})
-		})
+	for name, over := range ways {
+		for _, compress := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, compress=%t", name, compress), func(t *testing.T) { conforms(t, over, compress) })
+		}
 	}
+}
+
+func conforms(t *testing.T, over func(http.Handler) http.Handler, compress bool) {
+	transporttest.Run(t, transporttest.Transport{
+		Handler: func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
+			return over(ws.NewHandler(h, auth, &ws.Options{Common: *o, Compress: true}))
+		},
+		RefusesOverload: true,
+		Open: func(conn net.Conn, r *http.Request) (func() (transporttest.Frame, error), error) {
+			c, err := dial(conn, r, compress)
+			if err != nil {
+				return nil, err
+			}
+			return func() (transporttest.Frame, error) { return readFrame(c) }, nil
+		},
+	})
 }

@@ -1,15 +1,10 @@
 package ws
 
 import (
-	"bufio"
 	"context"
-	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
@@ -20,9 +15,7 @@ import (
 // A conn is one WebSocket: the Conn that a stream writes to, and the loop that
 // reads what the client sends.
 type conn struct {
-	*frameConn
-	socket   *websocket.Conn // for reading
-	in       *bufio.Reader   // what socket reads from
+	frameConn
 	stream   *transport.Stream
 	handler  *handler
 	encoding *hub.Encoding      // encoding or deflated()
@@ -31,48 +24,11 @@ type conn struct {
 	ended    atomic.Bool        // the stream has ended; messages are ignored
 
 	awaitingFilter chan struct{} // closed when stream.filter has been written; guarded by frameConn.mu
-}
 
-// readBuffer is the size of each connection's buffer. It is small because most
-// clients send nothing; longer messages take several reads. (Gorilla uses the
-// hijacker's buffer only if it is larger than 256 bytes.)
-const readBuffer = 288
-
-// noBuffers keeps gorilla from allocating a write buffer for each connection. It
-// writes only control frames, which do not use one.
-var noBuffers = &sync.Pool{}
-
-func (h *handler) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
-	compress := h.options.Compress && offersDeflate(r.Header.Values("Sec-WebSocket-Extensions"))
-	upgrader := websocket.Upgrader{
-		EnableCompression: compress,
-		WriteBufferPool:   noBuffers,
-		CheckOrigin:       func(*http.Request) bool { return true }, // the acceptor has checked it
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
-			transport.WriteError(w, status, err.Error())
-		},
-	}
-	hj := &hijacker{ResponseWriter: w, timeout: h.acceptor.Options().WriteTimeout}
-	// Of w.Header() only cookies are sent: gorilla writes the other headers.
-	socket, err := upgrader.Upgrade(hj, forGorilla(r, compress), http.Header{"Set-Cookie": w.Header()["Set-Cookie"]})
-	if err != nil {
-		return nil, err
-	}
-	// The request's context ends when its handler returns; its values are kept.
-	c := &conn{frameConn: hj.conn, socket: socket, in: hj.in, handler: h, ctx: context.WithoutCancel(r.Context())}
-	c.encoding = encoding
-	if compress {
-		c.encoding = deflated()
-	}
-	if h.options.OnMessage != nil || h.options.OnToken != nil { // nobody else needs it, and it takes half a kilobyte
-		c.ctx, c.cancel = context.WithCancel(c.ctx)
-	}
-	c.onClosed = c.onWriteClosed
-	c.limiter = newLimiter(h.options.MessagesPerSecond, h.options.MessageBurst)
-	socket.SetReadLimit(h.options.ReadLimit)
-	socket.SetPingHandler(c.onPing)
-	socket.SetPongHandler(c.onPong)
-	return c, nil
+	// What follows belongs to whoever reads.
+	limiter limiter
+	parser  parser
+	ahead   []byte // what watch has read and nobody has parsed
 }
 
 // start runs the stream and begins to read.
@@ -85,7 +41,7 @@ func (c *conn) start(stream *transport.Stream) {
 		})
 	}
 	stream.Start(c)
-	go c.await()
+	c.await()
 }
 
 // onWriteClosed is called when nothing more can be written. It may be called more
@@ -164,5 +120,5 @@ func (c *conn) End(reason hub.Reason, cursor string, retry time.Duration) error 
 
 func (c *conn) Abort() {
 	c.onWriteClosed()
-	tcp.CloseNow(c.Conn)
+	tcp.CloseNow(c.net)
 }

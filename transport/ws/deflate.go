@@ -4,15 +4,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport/internal/deflate"
 	"github.com/crier-go/crier/transport/internal/netwrite"
 )
-
-// rsv1 marks a compressed message (RFC 7692, section 6).
-const rsv1 = 0x40
 
 // smallest is the size in bytes from which a message is compressed. Below, it saves
 // hardly a tenth.
@@ -27,11 +22,11 @@ var deflated = sync.OnceValue(func() *hub.Encoding {
 		defer netwrite.Put(plain)
 		defer netwrite.Put(packed)
 		plain.B = appendObject(plain.B[:0], idOf(m), string(m.Type()), m.Data())
-		payload, opcode := plain.B, byte(websocket.TextMessage)
+		payload, opcode := plain.B, byte(opText)
 		if len(plain.B) >= smallest {
 			packed.B = deflate.Append(packed.B[:0], plain.B)
 			if shorter := packed.B[:len(packed.B)-len(deflate.Tail)]; len(shorter) < len(plain.B) {
-				payload, opcode = shorter, websocket.TextMessage|rsv1
+				payload, opcode = shorter, opText|rsv1Bit
 			}
 		}
 		// dst has room for the message as it is, which would be kept as long.
@@ -52,6 +47,9 @@ func offersDeflate(headers []string) bool {
 	}
 	return false
 }
+
+// agreed is the answer to such an offer.
+const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 func acceptable(params string) bool {
 	if strings.TrimSpace(params) == "" {

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/crier-go/crier/hub"
 )
 
@@ -32,7 +30,7 @@ func appendMessage(dst []byte, id, event string, data []byte) []byte {
 	if id != "" {
 		size += len(`"id":"",`) + len(id)
 	}
-	dst = appendHeader(dst, websocket.TextMessage, uint64(size))
+	dst = appendHeader(dst, opText, uint64(size))
 	return appendObject(dst, id, event, data)
 }
 
@@ -54,8 +52,7 @@ func appendObject(dst []byte, id, event string, data []byte) []byte {
 // appendHeader appends the header of an unmasked, unfragmented frame (RFC
 // 6455, section 5.2).
 func appendHeader(dst []byte, opcode byte, size uint64) []byte {
-	const fin = 0x80
-	dst = append(dst, fin|opcode)
+	dst = append(dst, finBit|opcode)
 	switch {
 	case size < 126:
 		return append(dst, byte(size))
@@ -68,19 +65,21 @@ func appendHeader(dst []byte, opcode byte, size uint64) []byte {
 
 // isClose reports whether a frame of ours is a close frame.
 func isClose(frame []byte) bool {
-	return len(frame) > 0 && frame[0] == 0x80|websocket.CloseMessage
+	return len(frame) > 0 && frame[0] == finBit|opClose
 }
 
 // appendClose appends a close frame.
 func appendClose(dst []byte, code int, text string) []byte {
-	const most = 123 // bytes of text (RFC 6455, section 5.5); ours are shorter
-	text = text[:min(len(text), most)]
-	dst = appendHeader(dst, websocket.CloseMessage, uint64(2+len(text)))
+	text = text[:min(len(text), maxCloseText)] // all of this package's are shorter
+	dst = appendHeader(dst, opClose, uint64(2+len(text)))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
 	return append(dst, text...)
 }
 
-func appendPing(dst []byte) []byte { return appendHeader(dst, websocket.PingMessage, 0) }
+// maxCloseText is how many bytes of text a close frame has room for.
+const maxCloseText = 123
+
+func appendPing(dst []byte) []byte { return appendHeader(dst, opPing, 0) }
 
 func appendOpening(dst []byte, cursor string, retry time.Duration) []byte {
 	return appendMessage(dst, cursor, "stream.cursor", mustJSON(map[string]int64{"retry": retry.Milliseconds()}))
@@ -95,18 +94,30 @@ func appendEnd(dst []byte, reason hub.Reason, cursor string, retry time.Duration
 	return appendClose(dst, closeCode(reason), string(reason))
 }
 
-// closeCode returns the code that goes with a reason (RFC 6455, section 7.4,
-// and 1012 and 1013 from the IANA registry).
+// The codes of close frames (RFC 6455, section 7.4, and the IANA registry).
+const (
+	closeNormal         = 1000
+	closeProtocolError  = 1002
+	closeUnsupported    = 1003
+	closeInvalidPayload = 1007
+	closePolicy         = 1008
+	closeTooBig         = 1009
+	closeInternalError  = 1011
+	closeRestart        = 1012
+	closeTryAgainLater  = 1013
+)
+
+// closeCode returns the code that goes with a reason.
 func closeCode(reason hub.Reason) int {
 	switch reason {
 	case hub.ReasonShutdown:
-		return websocket.CloseServiceRestart
+		return closeRestart
 	case hub.ReasonRevoked, hub.ReasonExpired, hub.ReasonAbusive:
-		return websocket.ClosePolicyViolation
+		return closePolicy
 	case hub.ReasonOverloaded, hub.ReasonUnavailable:
-		return websocket.CloseTryAgainLater
+		return closeTryAgainLater
 	}
-	return websocket.CloseNormalClosure
+	return closeNormal
 }
 
 // mustJSON marshals what always marshals.

@@ -1,68 +1,59 @@
 package ws
 
 import (
-	"bufio"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/reactor"
 	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
-// A frameConn is the net.Conn that gorilla is given in place of the client's
-// connection. The stream's frames are written to it ready-made, past gorilla,
-// which writes too: its answer to the handshake, pongs, and a close frame when
-// the client breaks the protocol. A frameConn serialises whole frames, sets the
-// deadlines itself (gorilla's would cut a long write short) and writes nothing
-// after a close frame or after a write that failed.
+// A frameConn writes frames to a connection. Several goroutines write: the
+// stream's, the one that reads, for pongs and answers, and the application's, by
+// Client.Send. A frameConn serialises whole frames and writes nothing after a
+// close frame or after a write that failed.
 type frameConn struct {
-	net.Conn
-	timeout time.Duration
+	net net.Conn // a reactor.Conn if possible
 	// onClosed is called once nothing more can be written. It may be nil, and
 	// may be called more than once.
 	onClosed func()
 
 	mu sync.Mutex
-	// writing is set while frames are written. Concurrent writers queue on
-	// idle. (A mutex held during the write would do, but the clock of a
-	// synctest bubble stands still while a goroutine waits for a mutex.)
-	writing bool
-	idle    sync.Cond
+	// writing is set while frames are written. Concurrent writers wait for idle
+	// to be closed, which is nil if nobody waits. (A mutex held during the write
+	// would do, but the clock of a synctest bubble stands still while a goroutine
+	// waits for a mutex.)
+	idle    chan struct{}
 	out     netwrite.Writer // used by the goroutine that has set writing
+	writing bool
 
 	closed   bool   // a close frame has been written, or is being written
-	err      error  // why writing has failed
 	pinged   bool   // a ping has been sent, or is being sent, and no pong has come
-	window   uint32 // the client's receive window at the beginning, where it is known
 	extended uint8  // how often in a row the deadline for a pong has been extended
+	window   uint32 // the client's receive window at the beginning, where it is known
+	err      error  // why writing has failed
 	waited   bool   // since the last heartbeat a write waited for the client and then went on
 	// watching is set while OnMessage runs and conn.watch watches the
 	// connection. There is no deadline for a pong then.
 	watching, interrupted bool
 
-	// What follows belongs to the reading goroutine.
-	limiter limiter
-	frames  frameScanner
-	readErr error // final
-	flooded bool  // the limiter has refused a fragment
+	readErr error // final; belongs to whoever reads
 }
 
-// errFlood ends the reading of a message that comes in too many small
-// fragments.
-var errFlood = errors.New("ws: too many small fragments")
-
-func newFrameConn(c net.Conn, timeout time.Duration) *frameConn {
-	f := &frameConn{Conn: c, timeout: timeout, out: netwrite.New(c, timeout)}
-	f.idle.L = &f.mu
+// init prepares f. If the reactor can, it takes over the connection.
+func (f *frameConn) init(c net.Conn, timeout time.Duration, onClosed func()) {
+	if owned := reactor.Take(c); owned != nil {
+		c = owned
+	}
+	f.net, f.onClosed, f.out = c, onClosed, netwrite.New(c, timeout)
 	tcp.Limit(c)
 	if info, ok := tcp.InfoOf(c); ok {
 		f.window = info.Window
 	}
-	return f
 }
 
 // Write writes one or more whole frames. After a close frame it reports
@@ -84,7 +75,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.writing {
-		f.idle.Wait()
+		f.waitForIdle()
 	}
 	if f.closed || f.err != nil {
 		return f.err
@@ -98,11 +89,14 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	err := f.out.Write(frames, began)
 	f.mu.Lock()
 	f.writing = false
-	f.idle.Broadcast() // all of them, since each must return if nothing more may be written
+	if f.idle != nil {
+		close(f.idle) // all who wait go on, since each must return if nothing more may be written
+		f.idle = nil
+	}
 	switch {
 	case err != nil:
 		f.err = err
-		tcp.CloseNow(f.Conn) // half a frame may have been sent
+		tcp.CloseNow(f.net) // half a frame may have been sent
 		if f.onClosed != nil {
 			f.mu.Unlock()
 			f.onClosed()
@@ -110,10 +104,21 @@ func (f *frameConn) write(frames []byte, last bool) error {
 		}
 	case last:
 		f.resetReadDeadline()
-	case time.Since(began) > f.timeout/100:
+	case time.Since(began) > f.out.Timeout()/100:
 		f.waited = true
 	}
 	return err
+}
+
+// waitForIdle waits until a write has ended. f.mu is held, but not meanwhile.
+func (f *frameConn) waitForIdle() {
+	if f.idle == nil {
+		f.idle = make(chan struct{})
+	}
+	idle := f.idle
+	f.mu.Unlock()
+	<-idle
+	f.mu.Lock()
 }
 
 // tryClose sends a close frame to a client that seems to have vanished, unless
@@ -125,8 +130,8 @@ func (f *frameConn) tryClose(frame []byte) {
 		return
 	}
 	f.closed = true
-	f.Conn.SetWriteDeadline(time.Now().Add(closeGrace))
-	f.Conn.Write(frame)
+	f.net.SetWriteDeadline(time.Now().Add(closeGrace))
+	f.net.Write(frame)
 }
 
 // state reports whether a close frame has been written, and why writing has
@@ -177,11 +182,11 @@ func (f *frameConn) resetReadDeadline() {
 	switch {
 	case f.watching: // endWatching sets it
 	case f.closed:
-		f.Conn.SetReadDeadline(time.Now().Add(closeGrace))
+		f.net.SetReadDeadline(time.Now().Add(closeGrace))
 	case f.pinged:
-		f.Conn.SetReadDeadline(time.Now().Add(f.timeout))
+		f.net.SetReadDeadline(time.Now().Add(f.out.Timeout()))
 	default:
-		f.Conn.SetReadDeadline(time.Time{})
+		f.net.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -210,8 +215,8 @@ func (f *frameConn) extendPongDeadline() bool {
 	if !f.pinged || f.closed || f.err != nil || f.interrupted {
 		return false
 	}
-	info, known := tcp.InfoOf(f.Conn)
-	if !known || !info.Answers(f.timeout) || info.Outstanding == 0 && info.Window >= f.window/2 {
+	info, known := tcp.InfoOf(f.net)
+	if !known || !info.Answers(f.out.Timeout()) || info.Outstanding == 0 && info.Window >= f.window/2 {
 		return false
 	}
 	if f.extended++; f.extended >= netwrite.ClosedWindow {
@@ -221,39 +226,23 @@ func (f *frameConn) extendPongDeadline() bool {
 	return true
 }
 
-// Read reads what the client sends, for gorilla and for conn.watch. It counts
-// small fragments, which gorilla joins without reporting them. An error is final.
-func (f *frameConn) Read(p []byte) (int, error) {
-	switch {
-	case f.readErr != nil:
+// read reads what the client sends. An error is final.
+func (f *frameConn) read(p []byte) (int, error) { return f.readBy(f.net.Read, p) }
+
+// readBy is read by means of a function of the connection: its Read, or TryRead if
+// it is the reactor's.
+func (f *frameConn) readBy(read func([]byte) (int, error), p []byte) (int, error) {
+	if f.readErr != nil {
 		return 0, f.readErr
-	case f.flooded: // now that what came before has been handled
-		f.readErr = errFlood
-		return 0, errFlood
 	}
-	n, err := f.Conn.Read(p)
+	n, err := read(p)
 	for n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && f.extendPongDeadline() {
-		n, err = f.Conn.Read(p)
+		n, err = read(p)
 	}
-	for range f.frames.scan(p[:n]) {
-		f.flooded = f.flooded || !f.limiter.allow(time.Now())
-	}
-	if err != nil && !f.wasInterrupted() {
+	if err != nil && err != reactor.ErrNotReady && !f.wasInterrupted() {
 		f.readErr = err
 	}
 	return n, err
-}
-
-// discardUntilClose reads until the client has sent its close frame or has hung
-// up, or until the grace is over. It is for when gorilla reads no more.
-func (f *frameConn) discardUntilClose() {
-	buf := make([]byte, 512)
-	for !f.frames.closed {
-		n, err := f.Conn.Read(buf)
-		if f.frames.scan(buf[:n]); err != nil {
-			return
-		}
-	}
 }
 
 // beginWatching lets Read be called while OnMessage runs, without a deadline.
@@ -262,7 +251,7 @@ func (f *frameConn) beginWatching() {
 	defer f.mu.Unlock()
 	if !f.interrupted {
 		f.watching = true
-		f.Conn.SetReadDeadline(time.Time{})
+		f.net.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -271,7 +260,7 @@ func (f *frameConn) interrupt() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.interrupted = true
-	f.Conn.SetReadDeadline(time.Unix(1, 0))
+	f.net.SetReadDeadline(time.Unix(1, 0))
 }
 
 // endWatching restores the deadline, after the watcher has returned.
@@ -286,33 +275,4 @@ func (f *frameConn) wasInterrupted() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.interrupted
-}
-
-// SetDeadline and its halves are called by gorilla. A frameConn sets deadlines
-// itself.
-func (f *frameConn) SetDeadline(time.Time) error      { return nil }
-func (f *frameConn) SetReadDeadline(time.Time) error  { return nil }
-func (f *frameConn) SetWriteDeadline(time.Time) error { return nil }
-
-// A hijacker gives gorilla a frameConn in place of the connection. It also finds
-// the connection behind middleware's wrappers, which gorilla does not.
-type hijacker struct {
-	http.ResponseWriter
-	timeout time.Duration
-	conn    *frameConn    // once hijacked
-	in      *bufio.Reader // of conn
-}
-
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, buf, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	c.SetDeadline(time.Time{}) // the server's
-	h.conn = newFrameConn(c, h.timeout)
-	h.in = bufio.NewReaderSize(h.conn, readBuffer)
-	if buf.Reader.Buffered() == 0 { // else gorilla refuses the client, which did not wait for the handshake
-		buf.Reader = h.in
-	}
-	return h.conn, buf, nil
 }

@@ -39,7 +39,8 @@ func FuzzInbound(f *testing.F) {
 	}
 	echo := func(_ context.Context, c *ws.Client, data []byte) error { return c.Send("echo", string(data)) }
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		bubble(t, &ws.Options{ReadLimit: 2000, OnMessage: echo}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		over := ways[[...]string{"plain", "over the reactor"}[len(sent)%2]]
+		bubbleOver(t, over, &ws.Options{ReadLimit: 2000, OnMessage: echo}, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
 			c := connect("")
 			c.want(opening)
 			done := make(chan bool)

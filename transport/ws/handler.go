@@ -32,6 +32,13 @@
 // 1009 over the read limit; 1011 for a panic in OnMessage or a ping that was not
 // answered; 1013 when a newer stream has taken this one's place.
 //
+// # Memory
+//
+// On Linux, over plain TCP, an idle connection takes some 2.5 KB: it has no
+// goroutine, no buffer and no net.Conn. What http.Server.ConnContext and ConnState
+// have seen of it is closed, and does nothing. Over TLS and on other systems it has
+// a goroutine that waits, and takes about 7 KB.
+//
 // # Overload
 //
 // A handshake that cannot be served now is answered with 503 and Retry-After,
@@ -42,6 +49,7 @@ package ws
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
@@ -101,6 +109,7 @@ type Options struct {
 type handler struct {
 	acceptor *transport.Acceptor
 	options  Options
+	began    time.Time // for limiters
 }
 
 // NewHandler returns a handler that serves h's streams to the users that auth
@@ -128,7 +137,7 @@ func NewHandler(h *hub.Hub, auth transport.Authenticator, o *Options) http.Handl
 	if options.MessageBurst == 0 {
 		options.MessageBurst = 40
 	}
-	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Common), options}
+	return &handler{transport.NewAcceptor(h, auth, "ws", &options.Common), options, time.Now()}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -151,10 +160,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if stream == nil || stream.RefuseWithStatus(w) {
 		return
 	}
-	hijacked = true // or gorilla has answered, and there is no body
+	hijacked = true // or the client has been answered, and there is no body
 	c, err := h.upgrade(w, r)
 	if err != nil {
-		// gorilla has answered, or closed what it had taken over.
 		h.acceptor.Options().Logger.Error("crier: cannot upgrade to WebSocket", stream.Subscription().LogAttr(), "error", err)
 		stream.Close()
 		return

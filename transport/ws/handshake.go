@@ -62,20 +62,3 @@ func validKey(values []string) bool {
 	key, err := base64.StdEncoding.DecodeString(values[0])
 	return err == nil && len(key) == 16
 }
-
-// forGorilla returns a handshake that was checked in the form that gorilla
-// accepts: it knows no empty list elements, and does not look at the parameters of
-// an extension.
-func forGorilla(r *http.Request, compress bool) *http.Request {
-	plain := r.WithContext(r.Context())
-	plain.Header = http.Header{
-		"Connection":            {"Upgrade"},
-		"Upgrade":               {"websocket"},
-		"Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key":     r.Header["Sec-Websocket-Key"],
-	}
-	if compress {
-		plain.Header.Set("Sec-WebSocket-Extensions", "permessage-deflate")
-	}
-	return plain
-}

@@ -2,19 +2,16 @@ package ws
 
 import "time"
 
-// A limiter is a token bucket. It belongs to the reading goroutine.
+// A limiter is a token bucket. It belongs to whoever reads from the client.
 type limiter struct {
-	rate, burst, tokens float64
-	last                time.Time
+	tokens float64
+	last   time.Duration // when tokens was right, on the clock of those who call allow
 }
 
-func newLimiter(rate float64, burst int) limiter {
-	return limiter{rate: rate, burst: float64(burst), tokens: float64(burst), last: time.Now()}
-}
-
-// allow takes a token, or reports false if there is none.
-func (l *limiter) allow(now time.Time) bool {
-	l.tokens = min(l.burst, l.tokens+l.rate*now.Sub(l.last).Seconds())
+// allow takes a token, or reports false if there is none. Tokens come at a rate a
+// second, up to burst.
+func (l *limiter) allow(now time.Duration, rate float64, burst int) bool {
+	l.tokens = min(float64(burst), l.tokens+rate*(now-l.last).Seconds())
 	l.last = now
 	if l.tokens < 1 {
 		return false

@@ -1,8 +1,8 @@
 package ws
 
 import (
-	"bufio"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/crier-go/crier/hub"
@@ -31,19 +31,22 @@ func (c *conn) watched(call func() error) error {
 	return call()
 }
 
-// watch reads ahead, as far as the buffer goes, until the connection breaks or
+// maxAhead is how many bytes watch reads.
+const maxAhead = 288
+
+// watch reads ahead, up to maxAhead bytes, until the connection breaks or
 // c.interrupt is called. What does not fit is left to the kernel; then the next
 // heartbeat's write notices that the client has gone.
 func (c *conn) watch() {
 	c.beginWatching()
-	for {
-		_, err := c.in.Peek(c.in.Buffered() + 1)
-		switch {
-		case err == nil:
-		case errors.Is(err, bufio.ErrBufferFull), c.wasInterrupted():
-			return
-		default:
-			c.cancel()
+	for len(c.ahead) < maxAhead {
+		c.ahead = slices.Grow(c.ahead, maxAhead-len(c.ahead))
+		n, err := c.read(c.ahead[len(c.ahead):maxAhead])
+		c.ahead = c.ahead[:len(c.ahead)+n]
+		if err != nil {
+			if !c.wasInterrupted() {
+				c.cancel()
+			}
 			return
 		}
 	}

@@ -136,7 +136,7 @@ func TestOnMessageContextEndsDuringCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var began, ended time.Time
 			calls := 0
-			done := make(chan bool)
+			var done chan bool
 			o := &ws.Options{OnMessage: func(ctx context.Context, _ *ws.Client, _ []byte) error {
 				if calls++; calls == 1 {
 					<-ctx.Done()
@@ -146,6 +146,7 @@ func TestOnMessageContextEndsDuringCall(t *testing.T) {
 				return nil
 			}}
 			bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+				calls, done = 0, make(chan bool)
 				c := connect("")
 				c.want(opening)
 				c.send(text("x"))
@@ -201,6 +202,7 @@ func TestOnMessageNotCalledAfterRevocation(t *testing.T) {
 	var heard atomic.Int64
 	o := &ws.Options{OnMessage: func(context.Context, *ws.Client, []byte) error { heard.Add(1); return nil }}
 	bubble(t, o, func(t *testing.T, f *fixture.Fixture, connect func(string) *raw) {
+		heard.Store(0)
 		c := connect("")
 		c.want(opening)
 		c.send(text("x"))

@@ -38,8 +38,22 @@ type raw struct {
 	reader *bufio.Reader
 }
 
-// A bubble runs a test with a server and a function that connects to it.
+// ways are how the handler finds the connection: as it comes, and as if the
+// reactor had taken it.
+var ways = map[string]func(http.Handler) http.Handler{
+	"plain":            func(h http.Handler) http.Handler { return h },
+	"over the reactor": fixture.OverReactor,
+}
+
+// A bubble runs a test, in each way, with a server and a function that connects
+// to it.
 func bubble(t *testing.T, o *ws.Options, test func(t *testing.T, f *fixture.Fixture, connect func(query string) *raw)) {
+	for name, over := range ways {
+		t.Run(name, func(t *testing.T) { bubbleOver(t, over, o, test) })
+	}
+}
+
+func bubbleOver(t *testing.T, over func(http.Handler) http.Handler, o *ws.Options, test func(t *testing.T, f *fixture.Fixture, connect func(query string) *raw)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fixture.New(t, nil)
 		var options ws.Options
@@ -50,7 +64,7 @@ func bubble(t *testing.T, o *ws.Options, test func(t *testing.T, f *fixture.Fixt
 		if options.Common.Heartbeat == 0 {
 			options.Common.Heartbeat = time.Hour
 		}
-		server := memnet.Serve(t, ws.NewHandler(f.Hub, f.Auth, &options))
+		server := memnet.Serve(t, over(ws.NewHandler(f.Hub, f.Auth, &options)))
 		test(t, f, func(query string) *raw {
 			t.Helper()
 			return connect(t, server, query)

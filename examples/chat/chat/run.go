@@ -5,7 +5,8 @@
 // Read it from kinds.go, which says what can happen, through messages.go,
 // membership.go and presence.go, which publish it, and journal.go, which derives
 // what the chat knows from what was published, to server.go, where the streams are
-// served. A room is a topic of the hub: see rooms.go.
+// served. A room is a topic of the hub: see rooms.go. saved.go and statefile.go carry
+// it all over a restart.
 package chat
 
 import (

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 )
 
 // NoState is the Options.StateFile of a chat that keeps no state.
@@ -65,7 +66,7 @@ func (o Options) openState(keyFile string, log *slog.Logger) (*stateFile, error)
 	}
 	f, err := openStateFile(name)
 	if o.StateFile == "" && (errors.Is(err, errStateLocked) || errors.Is(err, errors.ErrUnsupported)) {
-		log.Warn("no state is kept, so the next restart is a gap; StateFile or -state says another file", "state", name, "error", err)
+		log.Warn("no state is kept, so the next restart is a gap; name another file with -state", "state", name, "error", err)
 		return nil, nil
 	}
 	if err != nil {
@@ -85,14 +86,9 @@ func (f *stateFile) close() error {
 // failed says which file an error is about.
 func (f *stateFile) failed(err error) error { return fmt.Errorf("the state file %s: %w", f.name, err) }
 
-// create makes the temporary file. Whoever holds the lock is the only one who has
-// one, so one that is there is left over from a crash.
+// create makes a temporary file beside the file, which only the owner can read.
 func (f *stateFile) create() (*os.File, error) {
-	name := f.name + ".tmp"
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return os.CreateTemp(filepath.Dir(f.name), filepath.Base(f.name)+".*")
 }
 
 // restore opens a server with the state that the file keeps, or an empty one if
@@ -136,7 +132,7 @@ func (f *stateFile) restore(log *slog.Logger, open func(*saved) (*server, error)
 	return chat, nil
 }
 
-// save replaces the file by what write writes. The file appears whole or not at all.
+// save makes the file of what write writes. It appears whole or not at all.
 func (f *stateFile) save(write func(io.Writer) error) (err error) {
 	if f == nil {
 		return nil

@@ -68,7 +68,6 @@ func TestStateFileIsUsedOnce(t *testing.T) {
 	if got := files(t, name); len(got) != 0 {
 		t.Errorf("while it runs there are %q", got)
 	}
-	write(t, name+".tmp", []byte("left over from a crash"))
 	state := c.stopped()
 	save := func(w io.Writer) error { _, err := w.Write(state); return err }
 	if err := errors.Join(f.save(save), f.close()); err != nil {

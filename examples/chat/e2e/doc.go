@@ -17,10 +17,10 @@
 //   - The pages of examples/htmx and examples/datastar: HTML that comes by events,
 //     whatever is in it, through a cut and a proxy's 502. The page of examples/tokens:
 //     an answer that is cut while it is generated.
-//   - Compressed streams: Chromium and Firefox, with nginx in between or without,
-//     curl and Node's fetch.
 //   - The debug page, as whoever is on call uses it: why a user did not get an event,
 //     from the search box to the answer; and on a phone.
+//   - Compressed streams: Chromium and Firefox, with nginx in between or without,
+//     curl and Node's fetch.
 //   - The npm packages eventsource, undici and ws, in clients: each reads a few
 //     hundred messages over a line that keeps breaking, and must have every one
 //     of them once.

@@ -164,9 +164,9 @@ function followRooms() {
   if (model.conversations.get(current.key) === current) return;
   if (model.conversations.has(current.key)) return open(current.key); // left and joined again
   const left = titleOf(current);
-  const here = current.key === leaving;
+  const byUser = current.key === leaving;
   open(LOBBY);
-  if (here) return;
+  if (byUser) return;
   composer.blur(); // what is being typed was not meant for the lobby
   $('put-out').hidden = false;
   $('put-out-title').textContent = `You are no longer in ${left}.`;

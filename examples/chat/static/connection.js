@@ -24,7 +24,7 @@ const REASONS = {
 
 const GAPS = {
   evicted: 'The server keeps a limited number of events, and some that this page had not received are no longer among them.',
-  unknown: 'The server does not know where this page had got to. It was restarted, or this page was away for too long.',
+  unknown: 'The server does not know where this page had got to. It has crashed, or this page was away for too long.',
 };
 
 const WIRE_ROWS = 40;

@@ -105,6 +105,33 @@ func TestPiecesStandAlone(t *testing.T) {
 	}
 }
 
+func TestInflate(t *testing.T) {
+	for i, p := range pieces() {
+		packed := bytes.TrimSuffix(deflate.Append(nil, p), []byte(deflate.Tail))
+		if got, err := deflate.Inflate(packed, int64(len(p))); err != nil || !bytes.Equal(got, p) {
+			t.Errorf("piece %d: %d bytes, %v", i, len(got), err)
+		}
+		if _, err := deflate.Inflate(packed, int64(len(p))-1); len(p) > 0 && err != deflate.ErrTooLong {
+			t.Errorf("piece %d is too long, and the error is %v", i, err)
+		}
+	}
+	for _, junk := range []string{"\xff\xff\xff", "\x07", "\x06\x00"} {
+		if _, err := deflate.Inflate([]byte(junk), 1000); err == nil {
+			t.Errorf("%q is no DEFLATE", junk)
+		}
+	}
+}
+
+func FuzzInflate(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\xff\xff"))
+	f.Add(deflate.Append(nil, []byte("hello, hello")))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if text, err := deflate.Inflate(p, 1000); err == nil && len(text) > 1000 {
+			t.Fatalf("%d bytes", len(text))
+		}
+	})
+}
+
 func FuzzGzip(f *testing.F) {
 	f.Add([]byte("a"), []byte("b"), uint8(1))
 	f.Fuzz(func(t *testing.T, a, b []byte, stored uint8) {

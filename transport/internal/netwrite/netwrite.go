@@ -70,6 +70,9 @@ func (w *Writer) Write(p []byte, now time.Time) error {
 	return w.writeRest(p[n:], n, err)
 }
 
+// Timeout returns how long a write may make no progress.
+func (w *Writer) Timeout() time.Duration { return w.timeout }
+
 // Stop releases the Writer's timer, if it has one. It may be called at any time.
 func (w *Writer) Stop() { w.extender.Stop() }
 

@@ -6,7 +6,6 @@ package tcp
 import (
 	"context"
 	"net"
-	"syscall"
 	"time"
 )
 
@@ -57,10 +56,17 @@ func CloseNow(c net.Conn) {
 	c.Close()
 }
 
+// A controller gives access to the descriptor of a connection.
+type controller interface {
+	Control(f func(fd uintptr)) error
+}
+
 // rawConn returns the TCP connection below c, or nil.
-func rawConn(c net.Conn) syscall.RawConn {
+func rawConn(c net.Conn) controller {
 	for {
 		switch inner := c.(type) {
+		case controller: // of the reactor
+			return inner
 		case *net.TCPConn:
 			raw, err := inner.SyscallConn()
 			if err != nil {
