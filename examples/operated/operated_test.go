@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long anything may take here. A machine may be slow.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // A program is one that runs in this process, ten times as fast as usual.
 type program struct {
