@@ -3,6 +3,7 @@ package debug
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -77,7 +78,13 @@ func (d *Handler) explain(r *http.Request, user uuid.UUID, v *view) {
 // summarize says in one sentence what became of the event. It claims no more than is
 // known: an answer about an event that is not retained is probable at best.
 func (a *answer) summarize(streams int) {
-	n := a.Verdicts
+	n, before := maps.Clone(a.Verdicts), ""
+	if ended := n[hub.VerdictEnded]; ended > 0 && ended < streams {
+		// They explain nothing beside the others.
+		streams -= ended
+		delete(n, hub.VerdictEnded)
+		before = "; " + count(ended) + " more had ended before"
+	}
 	of := fmt.Sprintf("%s of the user's %s", count(n[hub.VerdictDelivered]), plural(streams, "stream"))
 	if n[hub.VerdictDelivered] == streams {
 		of = "all " + plural(streams, "stream") + " of the user"
@@ -90,7 +97,7 @@ func (a *answer) summarize(streams int) {
 		a.Tone, a.Summary = "bad", "Not delivered: the user has no stream open, and none that ended is remembered."
 		return
 	case n[hub.VerdictDelivered] > 0:
-		a.Tone, a.Summary = "good", "Delivered to "+of+"."
+		a.Tone, a.Summary = "good", "Delivered to "+of+before+"."
 	case n[hub.VerdictPending] > 0:
 		a.Tone, a.Summary = "wait", "Not yet delivered: "+plural(n[hub.VerdictPending], "stream has", "streams have")+" to take it."
 	case n[hub.VerdictSuperseded] > 0:
@@ -101,13 +108,40 @@ func (a *answer) summarize(streams int) {
 		a.Tone, a.Summary = "wait", "What is remembered does not say whether it was delivered."
 		return
 	case len(n) == 1:
-		a.Tone, a.Summary = "bad", "Not delivered: "+label(a.Streams[0].Verdict)+"."
+		a.Tone, a.Summary = "bad", "Not delivered: "+label(a.Considered()[0].Verdict)+before+"."
 	default:
-		a.Tone, a.Summary = "bad", "Not delivered to any of the user's "+plural(streams, "stream")+"."
+		a.Tone, a.Summary = "bad", "Not delivered to any of the user's "+plural(streams, "stream")+before+"."
 	}
 	if !a.Retained {
 		a.Summary = "Probably " + strings.ToLower(a.Summary[:1]) + a.Summary[1:]
 	}
+}
+
+// Considered returns the streams that the answer is about: all but those that had
+// ended before, if there are others.
+func (a *answer) Considered() []explained {
+	if others := a.streams(false); len(others) > 0 {
+		return others
+	}
+	return a.Streams
+}
+
+// EndedBefore returns the streams that Considered leaves out.
+func (a *answer) EndedBefore() []explained {
+	if len(a.streams(false)) == 0 {
+		return nil
+	}
+	return a.streams(true)
+}
+
+// streams returns those that had ended before, or those that had not.
+func (a *answer) streams(ended bool) (some []explained) {
+	for _, s := range a.Streams {
+		if (s.Verdict == hub.VerdictEnded) == ended {
+			some = append(some, s)
+		}
+	}
+	return some
 }
 
 // meaning says in a sentence why a stream has its verdict, with what is known of the

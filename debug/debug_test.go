@@ -156,7 +156,19 @@ func TestSummary(t *testing.T) {
 			open(t, h, user, hub.Categories("alerts"), "s")
 			return publish(t, h, k, user, "text")
 		}},
+		"beside some that had ended": {"Delivered to the user's only stream; 2 more had ended before.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			defer open(t, h, user, hub.Everything(), "s").Take(nil)
+			open(t, h, user, hub.Everything(), "s").Close()
+			open(t, h, user, hub.Everything(), "s").Close()
+			return publish(t, h, k, user, "text")
+		}},
 		"none of several": {"Not delivered to any of the user's 2 streams.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
+			open(t, h, user, hub.Categories("alerts"), "s")
+			e := publish(t, h, k, user, "text")
+			open(t, h, user, hub.Everything(), "s") // too late
+			return e
+		}},
+		"one, and another had ended": {"Not delivered: filtered out; 1 more had ended before.", func(t *testing.T, h *hub.Hub, k event.Kind[string]) *event.Event {
 			open(t, h, user, hub.Everything(), "s").Close()
 			open(t, h, user, hub.Categories("alerts"), "s")
 			return publish(t, h, k, user, "text")
