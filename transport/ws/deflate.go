@@ -14,8 +14,9 @@ import (
 const smallest = 128
 
 // deflated is encoding for connections that have agreed on permessage-deflate. A
-// message that is small, or does not get smaller, is as in encoding. It is made when it is first
-// needed, since the hub charges each message for every encoding that there is.
+// message that is small, or does not get smaller, is as in encoding. It is made when
+// it is first needed, since the hub charges each message for every encoding that there
+// is.
 var deflated = sync.OnceValue(func() *hub.Encoding {
 	return hub.NewEncoding(func(dst []byte, m *hub.Message) []byte {
 		plain, packed := netwrite.Get(), netwrite.Get()
