@@ -52,6 +52,7 @@ func offersDeflate(headers []string) bool {
 // agreed is the answer to such an offer.
 const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
+// acceptable reports whether the parameters of an offer can be met.
 func acceptable(params string) bool {
 	if strings.TrimSpace(params) == "" {
 		return true
