@@ -185,10 +185,11 @@ func TestTicketNotConnected(t *testing.T) {
 	c.search("42")
 	c.says("main", "2 open streams, 1 that ended", "the client has gone", "1 gap", "resumed with a gap", "session laptop", "session phone")
 	c.search("42", e.ID().String())
-	c.says("#answer", "Probably not delivered to any of the user's 3 streams.", "it has been evicted since",
+	c.says("#answer", "Probably not delivered to any of the user's 2 streams; 1 more had ended before.", "it has been evicted since",
 		"evicted before it was read", "The client is told of a gap.",
-		"not connected", "and its client gave no last id to resume from",
-		"ended before", "(the client has gone), before the event was made at")
+		"not connected", "and its client gave no last id to resume from")
+	c.click("#answer summary")
+	c.says("#answer", "ended before", "(the client has gone), before the event was made at")
 	c.legible()
 	c.dark(true)
 	c.legible()
