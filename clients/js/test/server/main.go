@@ -4,7 +4,8 @@
 //	POST /publish?text=hello&n=3&type=other.text   publishes events, and answers their ids
 //	POST /publish?text=hello&topic=room            the same, to a topic; nobody may follow secret
 //	POST /token?valid=t2                           changes the only valid token
-//	POST /revoke                                   ends every session
+//	POST /revoke                                   ends every session, and lets nobody in
+//	POST /admit                                    lets everybody in again
 //	GET  /streams                                  how many streams are open
 //
 // With -token, streams need the bearer token; without, everybody is let in.
@@ -74,6 +75,7 @@ func main() {
 }
 
 func run(addr string, heartbeat time.Duration, token string) error {
+	var revoked atomic.Bool
 	var valid atomic.Value
 	valid.Store(token)
 	authenticate := func(r *http.Request) (hub.Session, error) {
@@ -81,7 +83,7 @@ func run(addr string, heartbeat time.Duration, token string) error {
 		if given == "" {
 			given = r.URL.Query().Get("access_token")
 		}
-		if given != valid.Load() {
+		if given != valid.Load() || revoked.Load() {
 			return hub.Session{}, transport.ErrUnauthenticated
 		}
 		return hub.Session{User: user, ID: given, Allowed: hub.Everything()}, nil
@@ -108,9 +110,11 @@ func run(addr string, heartbeat time.Duration, token string) error {
 		report(w, err)
 	})
 	mux.HandleFunc("POST /revoke", func(w http.ResponseWriter, r *http.Request) {
+		revoked.Store(true)
 		_, err := h.RevokeUser(r.Context(), user)
 		report(w, err)
 	})
+	mux.HandleFunc("POST /admit", func(http.ResponseWriter, *http.Request) { revoked.Store(false) })
 	mux.HandleFunc("POST /join", func(w http.ResponseWriter, r *http.Request) {
 		left.Delete(r.FormValue("topic"))
 		_, err := h.Join(r.Context(), user, r.FormValue("topic"))
