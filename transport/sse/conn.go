@@ -59,7 +59,7 @@ func (c *conn) Open(cursor string, retry time.Duration) error {
 
 func (c *conn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(unchunked(c.body.chunk(batch[0])))
+		return c.write(unchunked(c.body.single(batch[0])))
 	}
 	b := netwrite.Get()
 	defer netwrite.Put(b)

@@ -53,10 +53,13 @@ func unchunked(frame []byte) []byte {
 func (b *body) appendPiece(dst []byte, batch []*hub.Message) (piece []byte, rest []*hub.Message) {
 	start := len(dst)
 	for i, m := range batch {
-		if i > 0 && len(dst)-start+b.size(m) > netwrite.PieceBytes {
+		chunk, sum := b.chunk(m)
+		frame := unchunked(chunk)
+		if i > 0 && len(dst)-start+len(frame) > netwrite.PieceBytes {
 			return dst, batch[i:]
 		}
-		dst = append(dst, unchunked(b.chunk(m))...)
+		b.add(sum)
+		dst = append(dst, frame...)
 	}
 	return dst, nil
 }

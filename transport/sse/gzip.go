@@ -35,22 +35,27 @@ var gzipped = sync.OnceValue(func() *hub.Encoding {
 	})
 })
 
-// chunk puts in a message, and returns it as one chunk.
-func (b *body) chunk(m *hub.Message) []byte {
+// chunk returns a message as one chunk, with the sum to add once it is put in.
+func (b *body) chunk(m *hub.Message) (chunk []byte, sum deflate.Sum) {
 	if b == nil {
-		return m.Frame(encoding)
+		return m.Frame(encoding), sum
 	}
 	frame := m.Frame(gzipped())
-	b.sum.Add(deflate.ReadSum(frame))
-	return frame[deflate.SumSize:]
+	return frame[deflate.SumSize:], deflate.ReadSum(frame)
 }
 
-// size returns how long what a chunk holds would be.
-func (b *body) size(m *hub.Message) int {
-	if b == nil {
-		return len(unchunked(m.Frame(encoding)))
+// add notes that something with this sum is put in.
+func (b *body) add(sum deflate.Sum) {
+	if b != nil {
+		b.sum.Add(sum)
 	}
-	return len(unchunked(m.Frame(gzipped())[deflate.SumSize:]))
+}
+
+// single puts in one message, and returns it as one chunk.
+func (b *body) single(m *hub.Message) []byte {
+	chunk, sum := b.chunk(m)
+	b.add(sum)
+	return chunk
 }
 
 // own puts in what is meant for this stream alone.

@@ -143,7 +143,7 @@ func (c *leanConn) write(p []byte) error { return c.out.Write(p, time.Now()) }
 
 func (c *leanConn) Send(batch []*hub.Message) error {
 	if len(batch) == 1 {
-		return c.write(c.body.chunk(batch[0]))
+		return c.write(c.body.single(batch[0]))
 	}
 	return c.sendAll(batch)
 }
