@@ -33,7 +33,7 @@ func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Accep
 		panic("transport: a handler needs a hub and an Authenticator; to let everybody in, say so in one")
 	}
 	o = o.WithDefaults()
-	return &Acceptor{hub: h, auth: auth, name: name, options: o, beats: newSchedule(o)}
+	return &Acceptor{hub: h, auth: auth, name: name, options: o, beats: newSchedule(o, steps)}
 }
 
 // Options returns the options, in which every zero has been replaced by its

@@ -14,10 +14,10 @@ type schedule struct {
 	start time.Time
 
 	mu    sync.Mutex
-	lists [steps]*Stream // by step modulo steps
-	count int            // streams in lists
-	timer *time.Timer    // nil until the first stream
-	armed int64          // the step at which timer fires; zero if it does not
+	lists []*Stream   // by step modulo their number
+	count int         // streams in lists
+	timer *time.Timer // nil until the first stream
+	armed int64       // the step at which timer fires; zero if it does not
 }
 
 // A heartbeat is at most beatSteps away, so that a list has streams of one step only.
@@ -26,8 +26,10 @@ const (
 	steps     = 2 * beatSteps
 )
 
-func newSchedule(o *Options) *schedule {
-	return &schedule{step: o.beatStep(), start: time.Now()}
+// newSchedule returns a schedule with so many lists: steps, or one if it is for one
+// stream only.
+func newSchedule(o *Options, lists int) *schedule {
+	return &schedule{step: o.beatStep(), start: time.Now(), lists: make([]*Stream, lists)}
 }
 
 // now returns the time since the schedule was made.
@@ -39,7 +41,7 @@ func (c *schedule) add(s *Stream, d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	due := int64((c.now()+d)/c.step) + 1
-	list := &c.lists[due%steps]
+	list := &c.lists[due%int64(len(c.lists))]
 	s.beatStep, s.beatNext, s.beatPrev = due, *list, nil
 	if s.beatNext != nil {
 		s.beatNext.beatPrev = s
@@ -68,7 +70,7 @@ func (c *schedule) remove(s *Stream) {
 // unlink takes out a stream that is in. c.mu is held.
 func (c *schedule) unlink(s *Stream) {
 	if s.beatPrev == nil {
-		c.lists[s.beatStep%steps] = s.beatNext
+		c.lists[s.beatStep%int64(len(c.lists))] = s.beatNext
 	} else {
 		s.beatPrev.beatNext = s.beatNext
 	}
@@ -100,7 +102,7 @@ func (c *schedule) fire() {
 	}
 	reached := int64(c.now() / c.step)
 	for step := c.armed; c.count > 0; step++ {
-		list := &c.lists[step%steps]
+		list := &c.lists[step%int64(len(c.lists))]
 		for *list != nil && (*list).beatStep <= reached {
 			s := *list
 			c.unlink(s)

@@ -18,7 +18,7 @@ func TestSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&event.Registry{}, &hub.Options{StreamsPerUser: 1000, OpenRate: -1})
 		o := (&Options{Heartbeat: 10 * time.Second}).WithDefaults()
-		c := newSchedule(o)
+		c := newSchedule(o, steps)
 		r := rand.New(rand.NewPCG(1, 1))
 		type entry struct {
 			*Stream

@@ -52,7 +52,7 @@ type Stream struct {
 // Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	o = o.WithDefaults()
-	return &Stream{options: o, schedule: newSchedule(o), hub: sub.Hub(), sub: sub}
+	return &Stream{options: o, schedule: newSchedule(o, 1), hub: sub.Hub(), sub: sub}
 }
 
 // RefuseWithStatus reports whether the stream was refused, and if so answers the
