@@ -136,7 +136,12 @@ func (h *half) disarm() {
 	}
 }
 
-func (c *conn) setDeadline(h *half, t time.Time) {
+func (c *conn) setDeadline(h *half, t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
 	h.disarm()
 	h.deadline = 0
 	if !t.IsZero() {
@@ -147,30 +152,15 @@ func (c *conn) setDeadline(h *half, t time.Time) {
 	} else {
 		c.arm(h)
 	}
+	return nil
 }
 
 // SetReadDeadline sets the deadline for Read, TryRead and Await. Once it has
 // passed, nothing is read, even if something has come.
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.setDeadline(&c.in, t)
-	return nil
-}
+func (c *conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.in, t) }
 
 // SetWriteDeadline sets the deadline for Write.
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.setDeadline(&c.out, t)
-	return nil
-}
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.out, t) }
 
 // SetDeadline sets both deadlines.
 func (c *conn) SetDeadline(t time.Time) error {
