@@ -2,32 +2,14 @@ package ws
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
-)
 
-// clientFrame returns a masked frame.
-func clientFrame(first byte, payload string) []byte {
-	b := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{7, 0, 99, 255}
-	b = append(b, mask[:]...)
-	for i := range len(payload) {
-		b = append(b, payload[i]^mask[i%4])
-	}
-	return b
-}
+	"github.com/crier-go/crier/transport/internal/fixture"
+)
 
 // parsed is all that a parser finds in some bytes that come in pieces.
 func parsed(p *parser, b []byte, piece int) (found []string, small int) {
@@ -61,26 +43,26 @@ func TestParse(t *testing.T) {
 		want   []string
 		small  int
 	}{
-		"a message":            {[][]byte{clientFrame(0x81, "hello")}, []string{`1 5 "hello"`}, 0},
-		"an empty one":         {[][]byte{clientFrame(0x81, "")}, []string{`1 0 ""`}, 0},
-		"binary":               {[][]byte{clientFrame(0x82, "x")}, []string{`2 1 "x"`}, 0},
-		"a large one":          {[][]byte{clientFrame(0x81, large)}, []string{`1 70000 "llllllllllllllllllll"`}, 0},
-		"fragments":            {[][]byte{clientFrame(0x01, "a"), clientFrame(0x00, ""), clientFrame(0x00, "b"), clientFrame(0x80, "c")}, []string{`1 3 "abc"`}, 3},
-		"a large fragment":     {[][]byte{clientFrame(0x01, ""), clientFrame(0x80, large)}, []string{`1 70000 "llllllllllllllllllll"`}, 0},
-		"a ping in between":    {[][]byte{clientFrame(0x01, "a"), clientFrame(0x89, "p"), clientFrame(0x80, "b")}, []string{`9 1 "p"`, `1 2 "ab"`}, 1},
-		"a close":              {[][]byte{clientFrame(0x81, "x"), clientFrame(0x88, "\x03\xe8")}, []string{`1 1 "x"`, `8 2 "\x03\xe8"`}, 0},
-		"half a close":         {[][]byte{clientFrame(0x88, "\x03\xe8")[:7]}, nil, 0},
-		"too much":             {[][]byte{clientFrame(0x01, large), clientFrame(0x80, large), clientFrame(0x88, "")}, []string{"error: true", `8 0 ""`}, 0},
+		"a message":            {[][]byte{fixture.ClientFrame(0x81, "hello")}, []string{`1 5 "hello"`}, 0},
+		"an empty one":         {[][]byte{fixture.ClientFrame(0x81, "")}, []string{`1 0 ""`}, 0},
+		"binary":               {[][]byte{fixture.ClientFrame(0x82, "x")}, []string{`2 1 "x"`}, 0},
+		"a large one":          {[][]byte{fixture.ClientFrame(0x81, large)}, []string{`1 70000 "llllllllllllllllllll"`}, 0},
+		"fragments":            {[][]byte{fixture.ClientFrame(0x01, "a"), fixture.ClientFrame(0x00, ""), fixture.ClientFrame(0x00, "b"), fixture.ClientFrame(0x80, "c")}, []string{`1 3 "abc"`}, 3},
+		"a large fragment":     {[][]byte{fixture.ClientFrame(0x01, ""), fixture.ClientFrame(0x80, large)}, []string{`1 70000 "llllllllllllllllllll"`}, 0},
+		"a ping in between":    {[][]byte{fixture.ClientFrame(0x01, "a"), fixture.ClientFrame(0x89, "p"), fixture.ClientFrame(0x80, "b")}, []string{`9 1 "p"`, `1 2 "ab"`}, 1},
+		"a close":              {[][]byte{fixture.ClientFrame(0x81, "x"), fixture.ClientFrame(0x88, "\x03\xe8")}, []string{`1 1 "x"`, `8 2 "\x03\xe8"`}, 0},
+		"half a close":         {[][]byte{fixture.ClientFrame(0x88, "\x03\xe8")[:7]}, nil, 0},
+		"too much":             {[][]byte{fixture.ClientFrame(0x01, large), fixture.ClientFrame(0x80, large), fixture.ClientFrame(0x88, "")}, []string{"error: true", `8 0 ""`}, 0},
 		"far too much":         {[][]byte{{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}}, []string{"error: true"}, 0},
 		"not masked":           {[][]byte{{0x81, 1, 'x'}, {0x88, 0}}, []string{"error: false", `8 0 ""`}, 0},
-		"an unknown opcode":    {[][]byte{clientFrame(0x83, "x"), clientFrame(0x88, "")}, []string{"error: false", `8 0 ""`}, 0},
-		"an unknown control":   {[][]byte{clientFrame(0x8b, "x")}, []string{"error: false"}, 0},
-		"reserved bits":        {[][]byte{clientFrame(0xc1, "x")}, []string{"error: false"}, 0},
-		"a ping in pieces":     {[][]byte{clientFrame(0x09, "x")}, []string{"error: false"}, 0},
-		"a ping of 126":        {[][]byte{clientFrame(0x89, large[:126])}, []string{"error: false"}, 0},
-		"continues nothing":    {[][]byte{clientFrame(0x80, "x")}, []string{"error: false"}, 0},
-		"one within another":   {[][]byte{clientFrame(0x01, "x"), clientFrame(0x81, "y")}, []string{"error: false"}, 0},
-		"skimmed after errors": {[][]byte{clientFrame(0xc1, "x"), clientFrame(0x81, large), clientFrame(0x83, ""), clientFrame(0x88, "bye")}, []string{"error: false", `8 0 ""`}, 0},
+		"an unknown opcode":    {[][]byte{fixture.ClientFrame(0x83, "x"), fixture.ClientFrame(0x88, "")}, []string{"error: false", `8 0 ""`}, 0},
+		"an unknown control":   {[][]byte{fixture.ClientFrame(0x8b, "x")}, []string{"error: false"}, 0},
+		"reserved bits":        {[][]byte{fixture.ClientFrame(0xc1, "x")}, []string{"error: false"}, 0},
+		"a ping in pieces":     {[][]byte{fixture.ClientFrame(0x09, "x")}, []string{"error: false"}, 0},
+		"a ping of 126":        {[][]byte{fixture.ClientFrame(0x89, large[:126])}, []string{"error: false"}, 0},
+		"continues nothing":    {[][]byte{fixture.ClientFrame(0x80, "x")}, []string{"error: false"}, 0},
+		"one within another":   {[][]byte{fixture.ClientFrame(0x01, "x"), fixture.ClientFrame(0x81, "y")}, []string{"error: false"}, 0},
+		"skimmed after errors": {[][]byte{fixture.ClientFrame(0xc1, "x"), fixture.ClientFrame(0x81, large), fixture.ClientFrame(0x83, ""), fixture.ClientFrame(0x88, "bye")}, []string{"error: false", `8 0 ""`}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := bytes.Join(c.frames, nil)
@@ -98,7 +80,7 @@ func TestParse(t *testing.T) {
 // Between messages a parser holds nothing.
 func TestParserHoldsNothing(t *testing.T) {
 	var p parser
-	for _, f := range [][]byte{clientFrame(0x81, "hello"), clientFrame(0x89, "ping"), clientFrame(0x01, "a"), clientFrame(0x80, "b")} {
+	for _, f := range [][]byte{fixture.ClientFrame(0x81, "hello"), fixture.ClientFrame(0x89, "ping"), fixture.ClientFrame(0x01, "a"), fixture.ClientFrame(0x80, "b")} {
 		parsed(&p, f, 5)
 	}
 	if p.partial != nil || !p.between() {
@@ -108,10 +90,10 @@ func TestParserHoldsNothing(t *testing.T) {
 
 // However the bytes are divided among reads, a parser finds the same.
 func FuzzParse(f *testing.F) {
-	f.Add(append(clientFrame(0x01, strings.Repeat("x", 300)), clientFrame(0x80, "abc")...), byte(7))
-	f.Add(append(clientFrame(0x81, strings.Repeat("x", 70_000)), clientFrame(0x88, "\x03\xe8")...), byte(1))
+	f.Add(append(fixture.ClientFrame(0x01, strings.Repeat("x", 300)), fixture.ClientFrame(0x80, "abc")...), byte(7))
+	f.Add(append(fixture.ClientFrame(0x81, strings.Repeat("x", 70_000)), fixture.ClientFrame(0x88, "\x03\xe8")...), byte(1))
 	f.Add([]byte{0, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}, byte(2))
-	f.Add(append(clientFrame(0x01, "a"), append(clientFrame(0x89, "p"), clientFrame(0x80, "b")...)...), byte(3))
+	f.Add(append(fixture.ClientFrame(0x01, "a"), append(fixture.ClientFrame(0x89, "p"), fixture.ClientFrame(0x80, "b")...)...), byte(3))
 	f.Fuzz(func(t *testing.T, b []byte, size byte) {
 		var whole, pieces parser
 		want, wantSmall := parsed(&whole, b, max(len(b), 1))

@@ -96,23 +96,7 @@ func connect(t testing.TB, server *memnet.Server, query string) *raw {
 }
 
 // frame returns a masked frame, as clients must send them.
-func frame(first byte, payload string) []byte {
-	b := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
-	mask := [4]byte{1, 2, 3, 4}
-	b = append(b, mask[:]...)
-	for i := range len(payload) {
-		b = append(b, payload[i]^mask[i%4])
-	}
-	return b
-}
+func frame(first byte, payload string) []byte { return fixture.ClientFrame(first, payload) }
 
 // send sends frames, one after the other.
 func (c *raw) send(frames ...[]byte) {

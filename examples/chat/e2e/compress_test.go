@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	_ "embed"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,20 +44,22 @@ func TestCompressed(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s,lean=%t,nginx=%t", c.browser, c.lean, c.nginx), func(t *testing.T) {
 			s := newCompressed(t, c.lean)
-			url := s.server.URL
+			line := newLine(t, s.server.Listener.Addr().String())
+			url := line.url()
 			if c.nginx {
-				url = startNginx(t, s.server.Listener.Addr().String())
+				url = startNginx(t, line.listener.Addr().String())
 			}
 			c.run(t, url)
 			for _, via := range []string{"sse", "ws"} {
 				s.wait(t, via+" stream.cursor", 1)
 			}
-			before := s.line.sent.Load()
+			before := s.counted.sent.Load()
 			want := s.publishOneByOne(t, 0, 5)
-			if sent := s.line.sent.Load() - before; sent > 2*10*2000/3 {
+			if sent := s.counted.sent.Load() - before; sent > 2*10*2000/3 {
 				t.Errorf("5 events of 2 kB took %d bytes on both streams", sent)
 			}
-			s.line.cut()
+			line.cut()
+			line.mend()
 			want = append(want, s.publish(t, 5, 8)...)
 			s.wait(t, "sse test.page", 8)
 			if got := s.data("sse test.page"); !slices.Equal(got, want) || s.count("sse stream.gap") > 0 {
@@ -95,7 +95,7 @@ func readCompressed(t *testing.T, program string, args ...string) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "data: {}" {
 	}
-	before := s.line.sent.Load()
+	before := s.counted.sent.Load()
 	for n := range 3 { // each is read before the next is published
 		want := s.publish(t, n, n+1)[0]
 		for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {
@@ -104,7 +104,7 @@ func readCompressed(t *testing.T, program string, args ...string) {
 			t.Fatalf("%s printed %.100q, %v; want %.100q", program, got, lines.Err(), want)
 		}
 	}
-	if sent := s.line.sent.Load() - before; sent > 3*2000/3 {
+	if sent := s.counted.sent.Load() - before; sent > 3*2000/3 {
 		t.Errorf("3 events of 2 kB took %d bytes", sent)
 	}
 	if err := s.hub.Shutdown(t.Context()); err != nil {
@@ -119,9 +119,9 @@ func readCompressed(t *testing.T, program string, args ...string) {
 
 // A compressed is a server whose streams are compressed.
 type compressed struct {
-	hub    *hub.Hub
-	server *httptest.Server
-	line   *countedListener
+	hub     *hub.Hub
+	server  *httptest.Server
+	counted *countedListener
 	reports
 }
 
@@ -139,18 +139,10 @@ func newCompressed(t *testing.T, lean bool) *compressed {
 	mux.Handle("/ws", ws.NewHandler(s.hub, known, &ws.Options{Compress: true}))
 	mux.Handle("POST /report", &s.reports)
 	s.server = httptest.NewUnstartedServer(mux)
-	s.line = &countedListener{Listener: s.server.Listener}
-	s.server.Listener = s.line
+	s.counted = &countedListener{Listener: s.server.Listener}
+	s.server.Listener = s.counted
 	s.server.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.hub.Shutdown(ctx); err != nil {
-			t.Errorf("closing the hub: %v", err)
-		}
-		s.server.CloseClientConnections()
-		s.server.Close()
-	})
+	closeAfter(t, s.hub, s.server)
 	return s
 }
 
@@ -182,13 +174,10 @@ func (s *compressed) publishOneByOne(t *testing.T, from, to int) (data []string)
 	return data
 }
 
-// A countedListener counts what is sent on its connections, and can cut them.
+// A countedListener counts the bytes that are sent on its connections.
 type countedListener struct {
 	net.Listener
-	sent atomic.Int64 // bytes
-
-	mu    sync.Mutex
-	conns []net.Conn
+	sent atomic.Int64
 }
 
 func (l *countedListener) Accept() (net.Conn, error) {
@@ -196,19 +185,7 @@ func (l *countedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns = append(l.conns, c)
 	return &countedConn{c, &l.sent}, nil
-}
-
-func (l *countedListener) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		c.Close()
-	}
-	l.conns = nil
 }
 
 type countedConn struct {

@@ -48,16 +48,8 @@ func newOnCall(t *testing.T) *onCall {
 		return hub.Session{User: c.user, ID: r.FormValue("device"), Allowed: hub.Everything()}, nil
 	}, nil))
 	c.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := c.hub.Shutdown(ctx); err != nil {
-			t.Errorf("closing the hub: %v", err)
-		}
-		page.Close()
-		c.server.CloseClientConnections()
-		c.server.Close()
-	})
+	t.Cleanup(page.Close) // after the hub's end
+	closeAfter(t, c.hub, c.server)
 	return c
 }
 

@@ -80,15 +80,7 @@ func newSource(t *testing.T, ho *hub.Options, so *sse.Options, serve func(*httpt
 	s.server = httptest.NewUnstartedServer(mux)
 	s.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of TLS handshakes: browsers open connections that they do not use
 	serve(s.server)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.hub.Shutdown(ctx); err != nil {
-			t.Errorf("closing the hub: %v", err)
-		}
-		s.server.CloseClientConnections()
-		s.server.Close()
-	})
+	closeAfter(t, s.hub, s.server)
 	return s
 }
 

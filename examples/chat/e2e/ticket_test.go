@@ -132,15 +132,7 @@ func newTicketSite(t *testing.T) *ticketSite {
 	mux.Handle("POST /report", &s.reports)
 	s.server.Config.Handler = mux
 	s.server.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.hub.Shutdown(ctx); err != nil {
-			t.Errorf("closing the hub: %v", err)
-		}
-		s.server.CloseClientConnections()
-		s.server.Close()
-	})
+	closeAfter(t, s.hub, s.server)
 	return s
 }
 
