@@ -30,7 +30,7 @@ type answer func(ctx context.Context) (*http.Response, error)
 type attempt struct {
 	at                    time.Time
 	lastID, authorization string
-	categories            string
+	categories, topics    string
 }
 
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -41,7 +41,7 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer f.mu.Unlock()
 	next := f.script[min(len(f.attempts), len(f.script)-1)]
 	f.attempts = append(f.attempts, attempt{
-		time.Now(), r.Header.Get("Last-Event-ID"), r.Header.Get("Authorization"), r.URL.Query().Get("categories"),
+		time.Now(), r.Header.Get("Last-Event-ID"), r.Header.Get("Authorization"), r.URL.Query().Get("categories"), r.URL.Query().Get("topics"),
 	})
 	response, err := next(r.Context())
 	if err == nil {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,17 +42,14 @@ func (f Filter) query(u *url.URL) {
 	}
 }
 
-// filterRef marks the changes of filter among the messages that a server may
-// reject.
-const filterRef = "crier-client-filter"
-
-// message returns the message that changes a filter to f. It reports false if
-// no message can: there is none that asks for all categories again.
-func (f Filter) message(before Filter) ([]byte, bool) {
+// message returns the message that changes a filter to f, with a ref by which its
+// answer is known. It reports false if no message can: there is none that asks for
+// all categories again.
+func (f Filter) message(before Filter, ref string) ([]byte, bool) {
 	if len(f.Categories) == 0 && len(before.Categories) > 0 {
 		return nil, false
 	}
-	message := map[string]any{"ref": filterRef}
+	message := map[string]any{"ref": ref}
 	if len(f.Categories) > 0 {
 		message["categories"] = f.Categories
 	}
@@ -64,10 +62,42 @@ func (f Filter) message(before Filter) ([]byte, bool) {
 
 // A filterState is what a stream asks for. It is guarded by Stream.mu.
 type filterState struct {
-	wanted    Filter   // what the next connection asks for
-	confirmed Filter   // what the server has accepted
-	pending   []Filter // sent on this connection and not answered, in order
-	changed   bool     // this connection was opened with another than was confirmed before
+	wanted    Filter         // what the next connection asks for
+	confirmed Filter         // what the server has accepted
+	pending   []filterChange // sent on this connection and not answered, in order
+	sent      int            // how many changes have been sent on all connections
+	changed   bool           // this connection was opened with another than was confirmed before
+}
+
+// A filterChange is a change that the server has been asked for.
+type filterChange struct {
+	ref    string
+	filter Filter // without the topics that the server has taken since
+	taken  bool   // there are such topics: the server rejects the change
+}
+
+// take removes topics that the server has taken.
+func (s *filterState) take(topics []string) {
+	taken := func(topic string) bool { return slices.Contains(topics, topic) }
+	s.wanted.Topics = slices.DeleteFunc(slices.Clone(s.wanted.Topics), taken)
+	for i := range s.pending {
+		c := &s.pending[i]
+		c.taken = c.taken || slices.ContainsFunc(c.filter.Topics, taken)
+		c.filter.Topics = slices.DeleteFunc(slices.Clone(c.filter.Topics), taken)
+	}
+}
+
+// answered returns the change that a message with a ref answers, which is pending
+// no longer, nor is what was asked for before it. It reports false for all other
+// messages.
+func (s *filterState) answered(ref json.RawMessage) (filterChange, bool) {
+	i := slices.IndexFunc(s.pending, func(c filterChange) bool { return strings.Trim(string(ref), `"`) == c.ref })
+	if i < 0 {
+		return filterChange{}, false
+	}
+	c := s.pending[i]
+	s.pending = s.pending[i+1:]
+	return c, true
 }
 
 // SetFilter changes what the stream receives, now and on later connections.
@@ -86,20 +116,32 @@ func (s *Stream) SetFilter(f Filter) error {
 	}
 	before := s.filter.wanted
 	s.filter.wanted = f
-	c := s.conn
-	if c == nil || f.equal(before) {
+	if f.equal(before) {
 		s.mu.Unlock()
 		return nil
 	}
-	data, ok := f.message(before)
+	s.askAndUnlock(before)
+	return nil
+}
+
+// askAndUnlock asks the server for the filter that is wanted now, if there is a
+// connection. The caller holds s.mu, which is released.
+func (s *Stream) askAndUnlock(before Filter) {
+	c := s.conn
+	if c == nil {
+		s.mu.Unlock()
+		return
+	}
+	s.filter.sent++
+	change := filterChange{ref: fmt.Sprint("crier-client-filter:", s.filter.sent), filter: s.filter.wanted}
+	data, ok := change.filter.message(before, change.ref)
 	if ok {
-		s.filter.pending = append(s.filter.pending, f)
+		s.filter.pending = append(s.filter.pending, change)
 	}
 	s.mu.Unlock()
 	if !ok || c.send(data) != nil {
 		s.replace(c) // it cannot be told, so another takes over
 	}
-	return nil
 }
 
 // replace closes a connection, upon which the stream opens another at once.
@@ -113,15 +155,18 @@ func (s *Stream) replace(c conn) {
 }
 
 // confirmed handles stream.filter.
-func (s *Stream) confirmed(f Filter) {
+func (s *Stream) confirmed(f Filter, ref json.RawMessage) {
 	s.mu.Lock()
-	if len(s.filter.pending) > 0 {
-		s.filter.confirmed = s.filter.pending[0]
-		s.filter.pending = s.filter.pending[1:]
+	if c, ok := s.filter.answered(ref); ok {
+		s.filter.confirmed = c.filter
 	} else if f.Topics != nil {
-		// The server has added or taken topics. A later connection that asked for
-		// one that was taken would be refused.
-		s.filter.wanted.Topics, s.filter.confirmed.Topics = f.Topics, f.Topics
+		// The server has added or taken topics. Whoever asked for one that was taken
+		// would be refused.
+		s.filter.take(slices.DeleteFunc(slices.Clone(s.filter.confirmed.Topics), func(topic string) bool { return slices.Contains(f.Topics, topic) }))
+		s.filter.confirmed.Topics = f.Topics
+		if len(s.filter.pending) == 0 {
+			s.filter.wanted.Topics = f.Topics
+		}
 	}
 	s.mu.Unlock()
 	if s.options.OnFilter != nil {
@@ -142,18 +187,20 @@ func (s *Stream) reopened() {
 
 // rejected handles stream.error.
 func (s *Stream) rejected(e ServerError) {
-	if strings.Trim(string(e.Ref), `"`) == filterRef {
+	s.mu.Lock()
+	c, ok := s.filter.answered(e.Ref)
+	if ok {
 		e.Ref = nil
-		s.mu.Lock()
-		if len(s.filter.pending) > 0 {
-			s.filter.pending = s.filter.pending[1:]
-		}
 		if len(s.filter.pending) == 0 {
+			if c.taken { // while it was asked for: ask for the rest
+				s.askAndUnlock(s.filter.confirmed)
+				return
+			}
 			s.filter.wanted = s.filter.confirmed
 		}
-		s.mu.Unlock()
 	}
-	if s.options.OnError != nil {
+	s.mu.Unlock()
+	if s.options.OnError != nil && !c.taken {
 		s.options.OnError(e)
 	}
 }

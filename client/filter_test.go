@@ -16,14 +16,14 @@ func TestServerChangesTopics(t *testing.T) {
 			t.Errorf("%s: the next connection asks for %q, want %q", when, got, topics)
 		}
 	}
-	s.confirmed(Filter{})
+	s.confirmed(Filter{}, nil)
 	wanted("a filter without topics", "a", "b")
-	s.confirmed(Filter{Topics: []string{"a"}})
+	s.confirmed(Filter{Topics: []string{"a"}}, nil)
 	wanted("one was taken", "a")
-	s.confirmed(Filter{Topics: []string{}})
+	s.confirmed(Filter{Topics: []string{}}, nil)
 	wanted("all were taken")
 	s.filter.wanted = Filter{Topics: []string{"c"}}
-	s.filter.pending = []Filter{s.filter.wanted}
-	s.confirmed(Filter{Topics: []string{"d"}})
+	s.filter.pending = []filterChange{{ref: "1", filter: s.filter.wanted}}
+	s.confirmed(Filter{Topics: []string{"d"}}, nil)
 	wanted("an own change is under way", "c")
 }

@@ -252,7 +252,7 @@ func (s *Stream) receive(c conn, m message) (_ Event, ok bool, _ error) {
 		}
 		s.options.OnGap(gap)
 	case m.kind == "stream.filter":
-		s.confirmed(Filter{data.Categories, data.Topics})
+		s.confirmed(Filter{data.Categories, data.Topics}, data.Ref)
 	case m.kind == "stream.error":
 		s.rejected(ServerError{Message: data.Error, Ref: data.Ref})
 	case own: // stream.cursor, and what servers to come may add

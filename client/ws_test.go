@@ -74,7 +74,7 @@ func serveWS(t *testing.T, script ...wsStep) *wsServer {
 		s.mu.Lock()
 		next := script[min(len(s.attempts), len(script)-1)]
 		q := r.URL.Query()
-		s.attempts = append(s.attempts, attempt{time.Now(), q.Get("last_event_id"), r.Header.Get("Authorization"), q.Get("categories")})
+		s.attempts = append(s.attempts, attempt{time.Now(), q.Get("last_event_id"), r.Header.Get("Authorization"), q.Get("categories"), q.Get("topics")})
 		s.mu.Unlock()
 		next(w, r)
 	}))
@@ -270,7 +270,7 @@ func TestWSSends(t *testing.T) {
 					_, m, _ := c.ReadMessage()
 					said <- []string{string(m)}
 					if i == 0 {
-						text(c, `{"id":"c1","event":"stream.filter","data":{"categories":["a"]}}`, `{"id":"1","event":"x","data":1}`)
+						text(c, `{"id":"c1","event":"stream.filter","data":{"categories":["a"],"ref":"crier-client-filter:1"}}`, `{"id":"1","event":"x","data":1}`)
 					}
 				}
 			}),
@@ -348,6 +348,55 @@ func TestWSRejectedFilter(t *testing.T) {
 	})
 }
 
+// The server takes a topic in the moment in which the client asks for another. What
+// it announces is no answer; and what it rejects is asked for without that topic.
+func TestWSTopicTakenWhileFilterChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []string
+		s := serveWS(t,
+			socket(func(c *websocket.Conn) {
+				text(c, wsOpening)
+				for _, answer := range []string{
+					`{"id":"c1","event":"stream.filter","data":{"categories":["x"],"topics":["b"]}}`,
+					`{"event":"stream.error","data":{"error":"forbidden","ref":"crier-client-filter:1"}}`,
+					`{"id":"c2","event":"stream.filter","data":{"categories":["x"],"topics":["c"],"ref":"crier-client-filter:2"}}`,
+				} {
+					if !strings.Contains(answer, "error") {
+						_, m, _ := c.ReadMessage()
+						said = append(said, string(m))
+					}
+					text(c, answer)
+				}
+				goodbye(c, 1012)
+			}),
+			socket(func(c *websocket.Conn) { text(c, wsOpening, `{"id":"1","event":"x","data":1}`); untilClosed(c) }))
+		var told []string
+		stream, err := s.dial(t, t.Context(), client.Options{
+			Filter:   client.Filter{Topics: []string{"a", "b"}},
+			OnFilter: func(f client.Filter) { told = append(told, fmt.Sprint(f.Topics)) },
+			OnError:  func(e client.ServerError) { told = append(told, e.Message) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.SetFilter(client.Filter{Topics: []string{"a", "c"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(stream, 1); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{`{"ref":"crier-client-filter:1","topics":["a","c"]}`, `{"ref":"crier-client-filter:2","topics":["c"]}`}; !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
+		}
+		if want := []string{"[b]", "[c]"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		if got := s.attempts[1].topics; got != "c" {
+			t.Errorf("came back for the topics %q", got)
+		}
+	})
+}
+
 // What a message can say of a filter, it says; for all categories again it takes
 // another connection.
 func TestWSFilterMessages(t *testing.T) {
@@ -373,10 +422,10 @@ func TestWSFilterMessages(t *testing.T) {
 			f    client.Filter
 			want string
 		}{
-			{client.Filter{Topics: []string{"a", "b"}}, `{"ref":"crier-client-filter","topics":["a","b"]}`},
-			{client.Filter{Categories: []event.Category{"x"}, Topics: []string{"b"}}, `{"categories":["x"],"ref":"crier-client-filter","topics":["b"]}`},
-			{client.Filter{Categories: []event.Category{"x"}}, `{"categories":["x"],"ref":"crier-client-filter","topics":[]}`},
-			{client.Filter{Categories: []event.Category{"y"}}, `{"categories":["y"],"ref":"crier-client-filter"}`},
+			{client.Filter{Topics: []string{"a", "b"}}, `{"ref":"crier-client-filter:1","topics":["a","b"]}`},
+			{client.Filter{Categories: []event.Category{"x"}, Topics: []string{"b"}}, `{"categories":["x"],"ref":"crier-client-filter:2","topics":["b"]}`},
+			{client.Filter{Categories: []event.Category{"x"}}, `{"categories":["x"],"ref":"crier-client-filter:3","topics":[]}`},
+			{client.Filter{Categories: []event.Category{"y"}}, `{"categories":["y"],"ref":"crier-client-filter:4"}`},
 		} {
 			if err := stream.SetFilter(c.f); err != nil {
 				t.Fatal(err)

@@ -64,6 +64,7 @@ type Case struct {
 type ClientOptions struct {
 	LastEventID string   `json:"last_event_id,omitempty"`
 	Categories  []string `json:"categories,omitempty"`
+	Topics      []string `json:"topics,omitempty"`
 	// Heartbeat is the server's, in milliseconds. Zero means that the client
 	// need not know it.
 	Heartbeat int `json:"heartbeat,omitempty"`
@@ -98,6 +99,7 @@ type Connection struct {
 type Expect struct {
 	LastEventID *string `json:"last_event_id"`
 	Categories  *string `json:"categories"`
+	Topics      *string `json:"topics"`
 	Token       *string `json:"token"`
 	// After bounds the milliseconds since the server closed the connection
 	// before or, if it did not, since its last byte.
@@ -148,6 +150,9 @@ type Frame struct {
 	Fill int `json:"fill"`
 	// Retry is the reconnection time in milliseconds.
 	Retry *int `json:"retry"`
+	// Answers gives the data, an object, the ref of the message that was received
+	// last, if that had one.
+	Answers bool `json:"answers"`
 }
 
 // A Command is what the runner tells a client.
@@ -171,6 +176,7 @@ type Report struct {
 	Fill       int             `json:"fill,omitempty"` // in cases: see Frame
 	Reason     string          `json:"reason,omitempty"`
 	Categories []string        `json:"categories,omitempty"`
+	Topics     []string        `json:"topics,omitempty"`
 	Message    string          `json:"message,omitempty"`
 	Transports []Transport     `json:"transports,omitempty"` // of hello
 }

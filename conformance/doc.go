@@ -24,12 +24,12 @@
 // The commands are
 //
 //	{"do":"connect","transport":"sse","sse":"http://...","ws":"ws://...","types":["note.added"]}
-//	{"do":"filter","categories":["notes"]}
+//	{"do":"filter","categories":["notes"],"topics":["a"]}
 //	{"do":"close"}
 //
 // connect opens a stream over the transport, to the address that goes with it.
-// It may also have last_event_id (where to start), categories (the filter to
-// begin with), heartbeat (the server's, in milliseconds; by default the client's
+// It may also have last_event_id (where to start), categories and topics (the filter
+// to begin with), heartbeat (the server's, in milliseconds; by default the client's
 // own default) and tokens (what a function that is asked for a bearer token
 // returns, one after the other; the last is repeated). types names the types of
 // all events, for clients that must know. filter changes the filter of the open
@@ -40,7 +40,7 @@
 //
 //	{"report":"event","id":"...","type":"note.added","data":...}
 //	{"report":"gap","reason":"evicted"}
-//	{"report":"filter","categories":["notes"]}
+//	{"report":"filter","categories":["notes"],"topics":["a"]}
 //	{"report":"error","message":"..."}
 //	{"report":"end","reason":"shutdown"}
 //	{"report":"stopped"}

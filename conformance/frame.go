@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -23,16 +24,25 @@ func (f *Frame) sse() []byte {
 }
 
 // message returns the text message that a server of Crier sends over WebSocket.
-func (f *Frame) message() []byte {
+// ref is that of the message that it may answer, as JSON, or empty.
+func (f *Frame) message(ref json.RawMessage) []byte {
 	data := f.data()
-	if f.Retry != nil { // a member of the data, the last one
-		data = fmt.Appendf(bytes.TrimSuffix(data, []byte("}")), `,"retry":%d}`, *f.Retry)
-		data = bytes.Replace(data, []byte("{,"), []byte("{"), 1)
+	if f.Retry != nil {
+		data = appendMember(data, "retry", strconv.Itoa(*f.Retry))
+	}
+	if f.Answers && len(ref) > 0 {
+		data = appendMember(data, "ref", string(ref))
 	}
 	if f.ID == nil {
 		return fmt.Appendf(nil, `{"event":%q,"data":%s}`, f.Event, data)
 	}
 	return fmt.Appendf(nil, `{"id":%q,"event":%q,"data":%s}`, *f.ID, f.Event, data)
+}
+
+// appendMember appends a member to a JSON object.
+func appendMember(object []byte, name, value string) []byte {
+	object = fmt.Appendf(bytes.TrimSuffix(object, []byte("}")), `,%q:%s}`, name, value)
+	return bytes.Replace(object, []byte("{,"), []byte("{"), 1)
 }
 
 func (f *Frame) data() []byte {

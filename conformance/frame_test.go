@@ -39,7 +39,7 @@ func TestFramesAreThoseOfTheHandlers(t *testing.T) {
 	var wantSSE, wantWS string
 	for _, f := range frames {
 		wantSSE += string(f.sse())
-		wantWS += string(f.message()) + "\n"
+		wantWS += string(f.message(nil)) + "\n"
 	}
 	for name, c := range map[string]struct {
 		read func(t *testing.T, url string, saw func(text string)) string

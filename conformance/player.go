@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,8 @@ type player struct {
 	conn       net.Conn
 	in         *bufio.Reader
 	connection *Connection
-	messages   chan []byte // what the client says on a WebSocket
+	messages   chan []byte     // what the client says on a WebSocket
+	ref        json.RawMessage // of the message that was received last
 	pongs      chan string
 	hungUp     chan struct{}
 	stalled    bool // the client has to end it; guarded by mu
@@ -90,7 +92,7 @@ func (p *player) step(s *Step) error {
 	case s.Frame != nil && p.transport == SSE:
 		return p.send(s.Frame.sse(), s.Pieces)
 	case s.Frame != nil:
-		return p.writeRaw(wsFrame(opText, s.Frame.message()), s.Pieces)
+		return p.writeRaw(wsFrame(opText, s.Frame.message(p.ref)), s.Pieces)
 	case s.Text != "" && p.transport == SSE:
 		return p.send([]byte(s.Text), s.Pieces)
 	case s.Text != "":
@@ -134,6 +136,7 @@ func (p *player) step(s *Step) error {
 			if !contains(got, s.Receive) {
 				return fmt.Errorf("the client said %.200s", got)
 			}
+			p.ref = refOf(got)
 			return nil
 		case <-time.After(patience):
 			return errors.New("the client said nothing")
@@ -177,6 +180,13 @@ func (p *player) await(n int) error {
 }
 
 // end ends the connection.
+// refOf returns the member "ref" of a message.
+func refOf(message []byte) json.RawMessage {
+	var m struct{ Ref json.RawMessage }
+	json.Unmarshal(message, &m) // what is no object has none
+	return m.Ref
+}
+
 func (p *player) end(how string) error {
 	switch how {
 	case "fin":

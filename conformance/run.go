@@ -259,6 +259,7 @@ func compare(want, got *Report) string {
 		(want.Type == "" || want.Type == got.Type) &&
 		(want.Reason == "" || want.Reason == got.Reason) &&
 		(want.Categories == nil || slices.Equal(want.Categories, got.Categories)) &&
+		(want.Topics == nil || slices.Equal(want.Topics, got.Topics)) &&
 		(want.Message == "" || strings.Contains(got.Message, want.Message)) &&
 		(want.Data == nil || sameJSON(want.Data, got.Data)) &&
 		(want.Fill == 0 || bytes.Equal(bytes.TrimSpace(got.Data), fill(want.Fill)))

@@ -191,6 +191,7 @@ func (s *server) checkRequest(want *Expect, i int, r *http.Request) {
 	}{
 		{"last event id", want.LastEventID, lastID},
 		{"filter", want.Categories, strings.Join(q["categories"], ",")},
+		{"topics", want.Topics, strings.Join(q["topics"], ",")},
 		{"token", want.Token, token},
 	} {
 		if m.want != nil && *m.want != m.got {

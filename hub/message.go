@@ -21,9 +21,10 @@ const (
 	// is {"reason":"evicted"} or {"reason":"unknown"}, its id the cursor after
 	// the gap.
 	TypeGap event.Type = "stream.gap"
-	// TypeFilter answers SetFilter and every change of topics. Its data,
-	// {"categories":[...],"topics":[...]}, names what is in force from its id,
-	// a cursor, on. Streams that never followed a topic have no "topics".
+	// TypeFilter answers Change, SetFilter and every change of topics. Its data,
+	// {"categories":[...],"topics":[...],"ref":...}, names what is in force from its
+	// id, a cursor, on. Streams that never followed a topic have no "topics", and
+	// only what answers a Change with a Ref has "ref".
 	TypeFilter event.Type = "stream.filter"
 )
 
@@ -43,6 +44,7 @@ type control struct {
 	id   uuid.UUID
 	typ  event.Type
 	data json.RawMessage
+	ref  json.RawMessage // of a Change; also in data
 }
 
 // ID returns the id that the client sees: the event's own, or a cursor.

@@ -106,7 +106,7 @@ func TestObserveWritten(t *testing.T) {
 		publish(t, h, made(note, alice, "2"))
 		time.Sleep(time.Second)
 		write()
-		s.AnnounceFilter()
+		s.Change(t.Context(), Change{})
 		write() // a control message only
 		want := []Write{{Transport: "test", Events: 1, Replayed: 1}, {Transport: "test", Events: 2, Latency: 3 * time.Second}}
 		if len(told) != 2 || told[0] != want[0] || told[1] != want[1] {

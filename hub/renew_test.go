@@ -94,7 +94,7 @@ func TestRenewConcurrently(t *testing.T) {
 						time.Sleep(time.Second / 5)
 						s.Renew(time.Now().Add(time.Second/5 + rand.N(time.Second)))
 						s.Session()
-						s.AnnounceFilter()
+						s.Change(t.Context(), Change{})
 					}
 				})
 			}
@@ -118,18 +118,18 @@ func TestRenewConcurrently(t *testing.T) {
 	})
 }
 
-func TestAnnounceFilter(t *testing.T) {
+func TestChangeOfNothing(t *testing.T) {
 	h := New(&kinds, nil)
 	s := must(h.Subscribe(request(alice, "laptop")))
 	publish(t, h, made(note, alice, "1"))
-	s.AnnounceFilter()
-	s.AnnounceFilter()
+	s.Change(t.Context(), Change{})
+	s.Change(t.Context(), Change{})
 	got := must(s.Take(nil))
 	if len(got) != 2 || got[0].Type() != TypeFilter || text(got[1]) != "1" {
 		t.Errorf("got %d messages", len(got))
 	}
 	s.Close()
-	s.AnnounceFilter()
+	s.Change(t.Context(), Change{})
 	expect(t, taken(t, s), ReasonGone.Error())
 }
 

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 	"time"
@@ -190,14 +191,17 @@ func (s *Subscription) begin(at start) {
 	}
 	s.trail = trail{from: s.reader.Position(), opened: s.hub.store.Head(), unknown: at.unknown}
 	// If a topic was joined during a catch-up, there was no position to announce.
-	before := len(s.pending)
+	announce := s.announcing()
+	var ref json.RawMessage
+	if announce {
+		ref = s.pending[len(s.pending)-1].control.ref
+	}
 	s.pending = slices.DeleteFunc(s.pending, func(m *Message) bool { return m.Type() == TypeFilter })
-	joined := len(s.pending) < before
 	if s.start = at; at.unknown {
 		s.pending = append(s.pending, newControlMessage(s.hub.cursors.Load().encode(s.reader.Position()), TypeGap, gapData.unknown))
 	}
-	if joined {
-		s.announceFilter(false)
+	if announce {
+		s.announceFilter(false, ref)
 	}
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"sync/atomic"
@@ -196,36 +197,7 @@ func (s *Subscription) Session() Session {
 // message, for the last. An unknown category is an [UnknownCategoryError], and
 // nothing changes.
 func (s *Subscription) SetFilter(f Filter) error {
-	set, err := s.hub.compile(f)
-	if err != nil {
-		return err
-	}
-	set &= s.allowed
-	s.mu.Lock()
-	if !s.announcing() {
-		s.skip() // what was unwanted until now stays so
-	}
-	s.noteEra()
-	s.reader.SetFilter(set)
-	s.announceFilter(true)
-	s.mu.Unlock()
-	s.reader.Wake()
-	return nil
-}
-
-// AnnounceFilter lets the next Take begin with a message of [TypeFilter], as
-// SetFilter does, and changes nothing. It is for a transport that must answer a
-// client whose request left the filter as it was.
-func (s *Subscription) AnnounceFilter() {
-	s.mu.Lock()
-	if s.over == "" {
-		if !s.announcing() {
-			s.skip()
-		}
-		s.announceFilter(true)
-	}
-	s.mu.Unlock()
-	s.reader.Wake()
+	return s.Change(context.Background(), Change{Filter: &f})
 }
 
 // mostPending bounds the control messages of a stream that is never taken.
@@ -241,12 +213,17 @@ func (s *Subscription) announcing() bool {
 
 // announceFilter lets the next Take begin with what is now in force. It takes the
 // place of what was announced before if replace is set: nothing may have been
-// skipped since. The caller holds s.mu.
-func (s *Subscription) announceFilter(replace bool) {
+// skipped since. What has no ref keeps the ref of what it replaces. The caller holds
+// s.mu.
+func (s *Subscription) announceFilter(replace bool, ref json.RawMessage) {
+	if replace = replace && s.announcing(); replace && len(ref) == 0 {
+		ref = s.pending[len(s.pending)-1].control.ref
+	}
 	inForce := struct {
 		Categories []event.Category `json:"categories"`
 		Topics     *[]string        `json:"topics,omitempty"`
-	}{Categories: s.hub.kinds.names(s.reader.Filter())}
+		Ref        json.RawMessage  `json:"ref,omitempty"`
+	}{Categories: s.hub.kinds.names(s.reader.Filter()), Ref: ref}
 	if s.topical {
 		topics := s.topics()
 		inForce.Topics = &topics
@@ -257,12 +234,14 @@ func (s *Subscription) announceFilter(replace bool) {
 	}
 	at := s.hub.cursors.Load().encode(s.reader.Position())
 	switch {
-	case replace && s.announcing():
+	case replace:
 		s.pending = s.pending[:len(s.pending)-1]
 	case len(s.pending) >= mostPending: // what was in force in between is not told
 		s.pending = []*Message{newControlMessage(at, TypeGap, gapData.evicted)}
 	}
-	s.pending = append(s.pending, newControlMessage(at, TypeFilter, data))
+	m := newControlMessage(at, TypeFilter, data)
+	m.control.ref = ref
+	s.pending = append(s.pending, m)
 }
 
 // live reports whether s has not ended.

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -60,23 +62,63 @@ func (h *Hub) MayFollow(ctx context.Context, s Session, topics ...string) error 
 // Errors: [ErrForbiddenTopic], a [TopicError] and a [TooManyTopicsError]. Then
 // nothing changes.
 func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
-	return s.setTopics(ctx, nil, topics)
+	return s.setTopics(ctx, nil, topics, nil)
 }
 
-// SetFilterAndTopics is [Subscription.SetFilter] and [Subscription.SetTopics] at once:
-// the client is told of both by one message. Errors are those of both. Then nothing
-// changes.
-func (s *Subscription) SetFilterAndTopics(ctx context.Context, f Filter, topics ...string) error {
-	filter, err := s.hub.compile(f)
-	if err != nil {
-		return err
+// A Change is what a client asks of its stream, for [Subscription.Change].
+type Change struct {
+	// Filter is the new filter, as in SetFilter; nil leaves the filter as it is.
+	Filter *Filter
+	// Topics are the topics to follow and no others, as in SetTopics; nil leaves
+	// them as they are. It is a pointer, since a client may ask for no topics.
+	Topics *[]string
+	// Ref, if it is not empty, is JSON of the client's choice. The message of
+	// [TypeFilter] that answers the change has it as its member "ref": without it a
+	// client cannot tell the answer from what [Hub.Join] and [Hub.Leave] announce.
+	Ref json.RawMessage
+}
+
+// Change is [Subscription.SetFilter] and [Subscription.SetTopics] at once: the client
+// is told by one message of [TypeFilter]. A Change that leaves everything as it is has
+// that message, too. When one message answers several changes, it has the Ref of the
+// last that has one.
+//
+// Errors are those of SetFilter and SetTopics, and one for a Ref that is not JSON.
+// Then nothing changes.
+func (s *Subscription) Change(ctx context.Context, c Change) error {
+	if len(c.Ref) > 0 && !json.Valid(c.Ref) {
+		return errors.New("hub: Change.Ref is not JSON")
 	}
-	filter &= s.allowed
-	return s.setTopics(ctx, &filter, topics)
+	var filter *categorySet
+	if c.Filter != nil {
+		set, err := s.hub.compile(*c.Filter)
+		if err != nil {
+			return err
+		}
+		set &= s.allowed
+		filter = &set
+	}
+	if c.Topics != nil {
+		return s.setTopics(ctx, filter, *c.Topics, c.Ref)
+	}
+	s.mu.Lock()
+	if s.over == "" {
+		if !s.announcing() {
+			s.skip() // what was unwanted until now stays so
+		}
+		if filter != nil {
+			s.noteEra()
+			s.reader.SetFilter(*filter)
+		}
+		s.announceFilter(true, c.Ref)
+	}
+	s.mu.Unlock()
+	s.reader.Wake()
+	return nil
 }
 
 // setTopics also changes the filter, unless it is nil.
-func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topics []string) error {
+func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topics []string, ref json.RawMessage) error {
 	s.mu.Lock()
 	removed := slices.Clone(s.removed)
 	s.mu.Unlock()
@@ -91,7 +133,7 @@ func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topic
 			return ErrForbiddenTopic
 		}
 	}
-	s.changeTopics(want, filter)
+	s.changeTopics(want, filter, ref)
 	s.mu.Unlock()
 	s.reader.Wake()
 	s.hub.presence.update(s)
@@ -99,8 +141,9 @@ func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topic
 }
 
 // changeTopics makes the subscription follow topics and no others, with another
-// filter unless that is nil, and lets the client know. The caller holds s.mu.
-func (s *Subscription) changeTopics(topics []string, filter *categorySet) {
+// filter unless that is nil, and lets the client know, with the ref of its change if
+// it asked for this. The caller holds s.mu.
+func (s *Subscription) changeTopics(topics []string, filter *categorySet, ref json.RawMessage) {
 	if s.closed || s.over != "" {
 		return
 	}
@@ -118,7 +161,7 @@ func (s *Subscription) changeTopics(topics []string, filter *categorySet) {
 		s.reader.Follow(eventlog.Key{Name: topic})
 	}
 	s.topical = true
-	s.announceFilter(false) // a topic that was left and joined again has a hole
+	s.announceFilter(false, ref) // a topic that was left and joined again has a hole
 }
 
 // topics returns the topics that the subscription follows. The caller holds s.mu.
@@ -151,7 +194,7 @@ func (h *Hub) join(user uuid.UUID, topic string) (joined int) {
 		if slices.Contains(topics, topic) || len(topics) >= h.options.TopicsPerStream || s.over != "" {
 			return false
 		}
-		s.changeTopics(append(topics, topic), nil)
+		s.changeTopics(append(topics, topic), nil, nil)
 		return true
 	})
 }
@@ -182,7 +225,7 @@ func (h *Hub) leaveTopic(user uuid.UUID, topic string) (left int) {
 		if !slices.Contains(topics, topic) || s.over != "" {
 			return false
 		}
-		s.changeTopics(slices.DeleteFunc(topics, func(t string) bool { return t == topic }), nil)
+		s.changeTopics(slices.DeleteFunc(topics, func(t string) bool { return t == topic }), nil, nil)
 		return true
 	})
 }

@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,8 +126,6 @@ func TestSeveralChangesBetweenTwoTakes(t *testing.T) {
 		"in")
 }
 
-// Changes of a stream that is never taken do not pile up. It is told a gap, because
-// what was in force in between is not told.
 // A filter and topics that are changed at once are announced by one message, also if
 // the stream is read at every moment.
 func TestFilterAndTopicsAtOnce(t *testing.T) {
@@ -150,7 +150,7 @@ func TestFilterAndTopicsAtOnce(t *testing.T) {
 		if i%2 == 1 {
 			filter, topics = Categories("alerts"), []string{"b"}
 		}
-		if err := s.SetFilterAndTopics(t.Context(), filter, topics...); err != nil {
+		if err := s.Change(t.Context(), Change{Filter: &filter, Topics: &topics}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,21 +163,68 @@ func TestFilterAndTopicsAtOnce(t *testing.T) {
 	}
 	narrow := following(t, h, alice, "", "a")
 	narrow.allowed = must(h.compile(Categories("notes")))
-	if err := narrow.SetFilterAndTopics(t.Context(), Everything(), "a"); err != nil {
+	change := func(s *Subscription, f Filter, topic string) error {
+		return s.Change(t.Context(), Change{Filter: &f, Topics: &[]string{topic}})
+	}
+	if err := change(narrow, Everything(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, h, made(alert, alice, "alert"))
 	if got := taken(t, narrow); len(got) != 1 {
 		t.Errorf("it takes what is not allowed: %s", got)
 	}
-	if err := s.SetFilterAndTopics(t.Context(), Categories("nothing"), "a"); !errors.As(err, new(*UnknownCategoryError)) {
+	if err := change(s, Categories("nothing"), "a"); !errors.As(err, new(*UnknownCategoryError)) {
 		t.Errorf("an unknown category: %v", err)
 	}
-	if err := s.SetFilterAndTopics(t.Context(), Everything(), "c"); !errors.Is(err, ErrForbiddenTopic) {
+	if err := change(s, Everything(), "c"); !errors.Is(err, ErrForbiddenTopic) {
 		t.Errorf("a forbidden topic: %v", err)
 	}
 }
 
+// A client that asks for a change in the moment in which the server makes another can
+// tell which message is the answer.
+func TestChangeIsAnsweredWithItsRef(t *testing.T) {
+	h := New(&kinds, nil)
+	s := following(t, h, alice, "", "a", "b")
+	taken(t, s)
+	notes := Categories("notes")
+	change := func(c Change) {
+		t.Helper()
+		if err := s.Change(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, m := range must(s.Take(nil)) {
+			got = append(got, string(m.Data()))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %s\nwant %s", strings.Join(got, "\n    "), strings.Join(want, "\n     "))
+		}
+	}
+	must(h.Leave(t.Context(), alice, "b"))
+	change(Change{Topics: &[]string{"a"}, Ref: json.RawMessage(`1`)})
+	must(h.Leave(t.Context(), alice, "a"))
+	told(`{"categories":["notes","alerts","typing"],"topics":["a"]}`, `{"categories":["notes","alerts","typing"],"topics":["a"],"ref":1}`, `{"categories":["notes","alerts","typing"],"topics":[]}`)
+
+	// One answer for several changes.
+	change(Change{Filter: &notes, Ref: json.RawMessage(`2`)})
+	change(Change{Ref: json.RawMessage(`{"n":3}`)})
+	change(Change{})
+	told(`{"categories":["notes"],"topics":[],"ref":{"n":3}}`)
+
+	if err := s.Change(t.Context(), Change{Filter: &notes, Ref: json.RawMessage(`{`)}); err == nil {
+		t.Error("half an object is a ref")
+	}
+	if s.announcing() {
+		t.Error("an error has changed something")
+	}
+}
+
+// Changes of a stream that is never taken do not pile up. It is told a gap, because
+// what was in force in between is not told.
 func TestManyChangesBetweenTwoTakes(t *testing.T) {
 	h := New(&kinds, nil)
 	s := following(t, h, alice, "", "a")

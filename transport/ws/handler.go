@@ -20,9 +20,11 @@
 // last_event_id, categories and topics in the query of the first request are as
 // on SSE. {"categories":["chat"]} changes the filter. {"topics":["a","b"]}
 // replaces the topics that the stream follows. {"token":"..."} prolongs the
-// session, if Options.OnToken is set; it is answered by stream.filter. All can be
-// in one message. Everything else is passed to Options.OnMessage. A member "ref" of a message that
-// is an object comes back in the stream.error that answers it.
+// session, if Options.OnToken is set. All can be in one message, which is answered by
+// stream.filter. Everything else is passed to Options.OnMessage. A member "ref" of a
+// message of at most 256 bytes comes back in the stream.filter or stream.error that
+// answers it. A stream.filter without it is no answer: the application has changed
+// the topics.
 //
 // # Close codes
 //

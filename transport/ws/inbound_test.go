@@ -56,7 +56,7 @@ func TestClientChangesFilter(t *testing.T) {
 		f.Alert("wanted")
 		c.want(`{"id":"ID","event":"alert.raised","data":"wanted"}`)
 		c.send(text(`{"categories":["notes","notes"],"ref":1}`))
-		c.want(`{"id":"ID","event":"stream.filter","data":{"categories":["notes"]}}`)
+		c.want(`{"id":"ID","event":"stream.filter","data":{"categories":["notes"],"ref":1}}`)
 		f.Alert("unwanted now")
 		f.Publish("wanted now")
 		c.want(note("wanted now"))

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -79,13 +80,14 @@ func (c *conn) renew(token string) error {
 // stream.filter has been written or never will be. What is nil stays as it is; if
 // both are, the client is told what is in force. An error is for the client; then
 // nothing has changed.
-func (c *conn) change(categories, topics *[]string) error {
-	var filter hub.Filter
+func (c *conn) change(categories, topics *[]string, ref json.RawMessage) error {
+	change := hub.Change{Topics: topics, Ref: ref}
 	if categories != nil {
-		var err error
-		if filter, err = transport.ParseCategories(c.handler.acceptor.Hub(), *categories); err != nil {
+		filter, err := transport.ParseCategories(c.handler.acceptor.Hub(), *categories)
+		if err != nil {
 			return err
 		}
+		change.Filter = &filter
 	}
 	answered := make(chan struct{})
 	c.mu.Lock()
@@ -95,31 +97,14 @@ func (c *conn) change(categories, topics *[]string) error {
 	}
 	c.awaitingFilter = answered
 	c.mu.Unlock()
-	if err := c.apply(categories != nil, filter, topics); err != nil {
+	if err := c.stream.Subscription().Change(c.ctx, change); err != nil {
 		c.filterAnswered()
+		if topics != nil {
+			return errors.New(transport.TopicProblem(err))
+		}
 		return err
 	}
 	<-answered
-	return nil
-}
-
-// apply makes the change.
-func (c *conn) apply(hasFilter bool, filter hub.Filter, topics *[]string) error {
-	sub := c.stream.Subscription()
-	var err error
-	switch {
-	case hasFilter && topics != nil:
-		err = sub.SetFilterAndTopics(c.ctx, filter, *topics...)
-	case topics != nil:
-		err = sub.SetTopics(c.ctx, *topics...)
-	case hasFilter:
-		return sub.SetFilter(filter)
-	default:
-		sub.AnnounceFilter()
-	}
-	if err != nil {
-		return errors.New(transport.TopicProblem(err))
-	}
 	return nil
 }
 

@@ -59,7 +59,7 @@ func ExampleOptions_onToken() {
 		fmt.Println(ids.ReplaceAllString(string(message), "..."))
 	}
 	// Output:
-	// {"id":"...","event":"stream.filter","data":{"categories":["chat"]}}
+	// {"id":"...","event":"stream.filter","data":{"categories":["chat"],"ref":"new"}}
 	// {"event":"stream.error","data":{"error":"this token is not valid for this stream","ref":"bob"}}
 	// {"event":"stream.error","data":{"error":"this token is not valid for this stream","ref":"gone"}}
 }

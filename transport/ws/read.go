@@ -234,7 +234,7 @@ func (c *conn) handle(data []byte) error {
 				return err
 			}
 		}
-		return c.change(request.Categories, request.Topics)
+		return c.change(request.Categories, request.Topics, refOf(data))
 	}
 	if c.handler.options.OnMessage == nil {
 		return errors.New(`only {"categories":["..."]} and {"topics":["..."]} are understood here`)
@@ -247,15 +247,21 @@ func (c *conn) reply(message []byte, problem error) {
 	answer := struct {
 		Error string          `json:"error"`
 		Ref   json.RawMessage `json:"ref,omitempty"`
-	}{Error: problem.Error()}
+	}{problem.Error(), refOf(message)}
+	c.Write(appendMessage(nil, "", "stream.error", mustJSON(answer))) // if it fails, the next read does
+}
+
+// refOf returns the ref of a message, which its answer has, too, as it came. It
+// returns nil if the message has none, or one that is too long.
+func refOf(message []byte) json.RawMessage {
+	const longest = 256
 	var request struct {
 		Ref json.RawMessage `json:"ref"`
 	}
-	const longestRef = 256 // it is sent back as it came
-	if json.Unmarshal(message, &request) == nil && len(request.Ref) <= longestRef && utf8.Valid(request.Ref) {
-		answer.Ref = request.Ref
+	if json.Unmarshal(message, &request) != nil || len(request.Ref) > longest || !utf8.Valid(request.Ref) {
+		return nil
 	}
-	c.Write(appendMessage(nil, "", "stream.error", mustJSON(answer))) // if it fails, the next read does
+	return request.Ref
 }
 
 // abuse ends the stream of a client that breaks the protocol or exceeds a limit.

@@ -21,6 +21,7 @@ type command struct {
 	WS          string           `json:"ws"`
 	LastEventID string           `json:"last_event_id"`
 	Categories  []event.Category `json:"categories"`
+	Topics      []string         `json:"topics"`
 	Heartbeat   int              `json:"heartbeat"`
 	Tokens      []string         `json:"tokens"`
 }
@@ -32,6 +33,7 @@ type report struct {
 	Data       any              `json:"data,omitempty"`
 	Reason     string           `json:"reason,omitempty"`
 	Categories []event.Category `json:"categories,omitempty"`
+	Topics     []string         `json:"topics,omitempty"`
 	Message    string           `json:"message,omitempty"`
 	Transports []string         `json:"transports,omitempty"`
 }
@@ -65,7 +67,7 @@ func main() {
 			go listen(ctx, c, opened)
 			stream = <-opened
 		case "filter":
-			stream.SetFilter(client.Filter{Categories: c.Categories})
+			stream.SetFilter(client.Filter{Categories: c.Categories, Topics: c.Topics})
 		case "close":
 			if stream != nil {
 				stream.Close()
@@ -78,10 +80,10 @@ func main() {
 func listen(ctx context.Context, c command, opened chan<- *client.Stream) {
 	o := &client.Options{
 		LastID:    c.LastEventID,
-		Filter:    client.Filter{Categories: c.Categories},
+		Filter:    client.Filter{Categories: c.Categories, Topics: c.Topics},
 		Heartbeat: time.Duration(c.Heartbeat) * time.Millisecond,
 		OnGap:     func(g client.Gap) { say(report{Report: "gap", Reason: g.Reason, ID: &g.Cursor}) },
-		OnFilter:  func(f client.Filter) { say(report{Report: "filter", Categories: f.Categories}) },
+		OnFilter:  func(f client.Filter) { say(report{Report: "filter", Categories: f.Categories, Topics: f.Topics}) },
 		OnError:   func(e client.ServerError) { say(report{Report: "error", Message: e.Message}) },
 		OnRetry: func(err error, _ time.Duration) {
 			if end, ok := errors.AsType[*client.EndError](err); ok {

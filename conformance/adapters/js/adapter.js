@@ -21,10 +21,10 @@ if (process.argv[3]) {
 const say = (report) => process.stdout.write(`${JSON.stringify(report)}\n`);
 let stream;
 
-function open({ transport, sse, ws, types, last_event_id: from, categories, heartbeat, tokens }) {
+function open({ transport, sse, ws, types, last_event_id: from, categories, topics, heartbeat, tokens }) {
   let asked = 0;
   stream = connect(sse, {
-    ws, from, categories, heartbeat,
+    ws, from, categories, topics, heartbeat,
     transports: [transport],
     types: types.filter((type) => !type.startsWith('stream.')),
     token: tokens && ((refused) => {
@@ -36,7 +36,7 @@ function open({ transport, sse, ws, types, last_event_id: from, categories, hear
     if (!type.startsWith('stream.')) stream.on(type, ({ id, data }) => say({ report: 'event', id, type, data }));
   }
   stream.onGap((reason) => say({ report: 'gap', reason }));
-  stream.onFilter(({ categories }) => say({ report: 'filter', categories }));
+  stream.onFilter(({ categories, topics }) => say({ report: 'filter', categories, topics }));
   stream.onEnd((reason) => say({ report: 'end', reason }));
   stream.onError(({ kind, message }) => {
     if (kind === 'rejected') say({ report: 'error', message });
@@ -51,7 +51,7 @@ say({ report: 'hello', transports: globalThis.WebSocket ? ['sse', 'ws'] : ['sse'
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   if (command.do === 'connect') open(command);
-  if (command.do === 'filter') stream.filter({ categories: command.categories });
+  if (command.do === 'filter') stream.filter({ categories: command.categories, topics: command.topics });
   if (command.do === 'close') stream.close();
 }
 stream?.close();
