@@ -29,7 +29,7 @@ try {
       minify: true,
       // Members that never leave the client; what applications use keeps its name.
       // (What tabs say to each other keeps its names, too: they may run different builds.)
-      ...(name === "crier" && { mangleProps: /^(after|alive|atOnce|blocked|deliver|emit|held|iterate|listen|lost|names|opaque|problem|queue|text|wake)$/ }),
+      ...(name === "crier" && { mangleProps: /^(after|alive|atOnce|blocked|deliver|emit|held|init|iterate|listen|lost|names|opaque|problem|queue|text|wake)$/ }),
       sourcemap: true,
       format: "esm",
       target: "es2022",

@@ -36,8 +36,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const key = `crier:${url}`;
 
   let cursor = options.from ?? "";
-  let want: Filter = { categories: options.categories, topics: options.topics };
-  let filtered = false; // a change of filter is not in effect yet
+  let want = { categories: options.categories, topics: options.topics ?? [] };
+  let had = want; // the filter in effect
+  let change: typeof want | undefined; // the filter that was asked for and is not in effect yet
+  let changeRef = 0; // the ref of the last change; it is negative, so that it is none of the application's
   // Topics that are still followed, though no longer wanted: a server finds an event's
   // id only in what a stream follows. They go once the position is a cursor.
   let dropped: string[] = [];
@@ -57,15 +59,16 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   let failures = 0; // in a row
   let retry = 0; // the wait that the server asks of everybody
   let told: number | undefined; // the wait it has named on this connection
-  const preferred = () => Math.max(0, transports.indexOf(recall(key) as TransportName));
-  let index = preferred();
+  // The one that got through lately comes first, and then the order of preference.
+  const preferred = () => [...new Set([recall(key) as TransportName, ...transports])].filter((name) => transports.includes(name));
+  let order = preferred();
   let rotated = 0; // how often the transport was changed since one got through
-  let round: number[] = []; // the order in which it is
+  const transport = () => order[rotated % order.length] as TransportName;
 
   let bearer: string | null | undefined;
   let refused: { token: string; reason: string } | undefined;
 
-  let status = { state: options.paused ? "paused" : "connecting", transport: transports[index] } as Status;
+  let status = { state: options.paused ? "paused" : "connecting", transport: transport() } as Status;
 
   // ---- handing out
 
@@ -78,7 +81,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const problem = (p: Problem) => emit(":error", p);
   const set = (state: Status["state"], more?: Partial<Status>) => {
-    status = { state, transport: transports[index] as TransportName, ...more };
+    status = { state, transport: transport(), ...more };
     emit(":status", status);
   };
 
@@ -89,25 +92,39 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (event !== "stream.end") arrived();
     if (mine !== active) return; // a handler has decided otherwise
     if (id) cursor = id;
+    const answers = ref === changeRef;
     if (event === "stream.cursor") {
       retry = told ?? retry;
       emit(":cursor", cursor);
-      if (dropped.length && mine === active) {
-        dropped = [];
-        reopen();
-      }
     } else if (event === "stream.gap") emit(":gap", reason ?? "unknown");
-    else if (event === "stream.error") problem({ kind: "rejected", message: error, ref });
-    else if (event === "stream.filter") {
-      // The server has added or taken topics. Who asked for one that was taken would be refused.
-      if (!filtered && topics) want = { ...want, topics };
-      filtered = false;
-      dropped = [];
+    else if (event === "stream.error") {
+      if (change && answers) {
+        if (want !== change) return filter(want); // without the topics that were taken meanwhile
+        want = had;
+        dropped = [];
+        change = undefined;
+      }
+      problem({ kind: "rejected", message: error, ref });
+    } else if (event === "stream.filter") {
+      if (answers) {
+        dropped = [];
+        change = undefined;
+      }
+      // Without a ref, the server has added or taken topics. Who asks for one that it
+      // has taken is refused.
+      const before = had.topics;
+      had = { ...(change ? had : want), topics: topics ?? [] };
+      if (!change) want = had;
+      else if (!ref) want = { ...want, topics: want.topics.filter((t) => had.topics.includes(t) || !before.includes(t)) };
       emit(":filter", data);
     } else if (event === "stream.end") {
       emit(":end", reason);
       if (mine === active) lost({ reason, after: told });
     } else if (!event.startsWith("stream.")) deliver({ id, type: event, data });
+    if (dropped.length && mine === active && !isEvent(cursor)) {
+      dropped = [];
+      reopen();
+    }
   };
 
   // arrived notes that the active connection is alive.
@@ -117,8 +134,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     opened = true;
     openedAt = heard;
     limit = silence;
-    if (rotated) remember(key, transports[index] as string);
-    rotated = 0;
+    if (rotated) {
+      remember(key, transport());
+      order = preferred();
+      rotated = 0;
+    }
     refused = undefined;
     show();
   };
@@ -126,9 +146,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   // show tells that the stream is open, or seems to be.
   const show = () => {
     if (status.state !== "open") set("open");
-    if (filtered && !dropped.length) {
-      filtered = false;
-      emit(":filter", want);
+    had = want;
+    if (change && !dropped.length) {
+      change = undefined;
+      emit(":filter", { ...want, ref: changeRef });
     }
   };
 
@@ -200,7 +221,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const attempt = async (): Promise<void> => {
     const current = begin();
     demanded = false;
-    limit = Number.POSITIVE_INFINITY; // a token may take as long as it takes
+    limit = Infinity; // a token may take as long as it takes
     told = undefined;
     set("connecting");
     if (!current()) return;
@@ -216,7 +237,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       if (refused && (!bearer || bearer === refused.token)) return stop("ended", refused.reason);
       heard = now();
     }
-    const name = transports[index] as TransportName;
+    const name = transport();
     const guard =
       <A extends unknown[]>(f: (...args: A) => void) =>
       (...args: A) => {
@@ -237,11 +258,11 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       alive: guard(() => opened && arrived()),
       held: guard(show),
       retry: guard((ms) => (told = ms)),
-      problem: guard((p) => problem(p)),
-      lost: guard((f) => lost(f)),
+      problem: guard(problem),
+      lost: guard(lost),
     };
     // An answer to a poll may take a whole heartbeat.
-    limit = name === "poll" ? silence : Math.min(OPENING * 2 ** Math.floor(rotated / transports.length), silence);
+    limit = name === "poll" ? silence : Math.min(OPENING * 2 ** Math.floor(rotated / order.length), silence);
     check();
     try {
       connection = opening[name](request(name), sink);
@@ -253,7 +274,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const request = (name: TransportName): Request => ({
     url: (withToken) => {
       const u = new URL(endpoints[name] as string, globalThis.location?.href);
-      const query = { last_event_id: cursor, categories: want.categories?.join(), topics: [...(want.topics ?? []), ...dropped].join(), access_token: withToken && bearer };
+      const query = { last_event_id: cursor, categories: want.categories?.join(), topics: [...want.topics, ...dropped].join(), access_token: withToken && bearer };
       for (const [field, value] of Object.entries(query)) if (value) u.searchParams.set(field, value);
       return u.href;
     },
@@ -269,7 +290,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const lost = (f: Failure) => {
     if (opened) {
       if (since(openedAt) > STABLE) failures = 0;
-      index = preferred();
+      order = preferred();
     }
     if (f.after === undefined) retry = told ?? retry; // what stream.end says is for once
     drop();
@@ -283,19 +304,17 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     }
     const { status: code = 0 } = f;
     const reason = isFinal(code) ? (code === 403 ? "forbidden" : "unauthenticated") : (f.reason ?? (f.blocked ? "blocked" : "gone"));
-    if (isFinal(code) || reason === "revoked" || reason === "expired") {
+    if (code === 403 && dropped.length) dropped = []; // perhaps it was about one of these
+    else if (isFinal(code) || reason === "revoked" || reason === "expired") {
       if (!token) return stop("ended", reason);
       refused = { token: bearer ?? "", reason };
       f = { atOnce: true };
     } else if (f.blocked) {
-      // This one first, which may only have been remembered, then by preference.
-      if (!rotated) round = [index, ...[...transports.keys()].filter((i) => i !== index)];
-      index = round[++rotated % round.length] as number;
-      f.atOnce = rotated < round.length;
+      f.atOnce = ++rotated < order.length;
       if (f.atOnce) failures = n;
     }
     demanded = f.after !== undefined;
-    const ms = f.after !== undefined ? Math.min(f.after, LONGEST_WAIT) : f.atOnce && (n === 0 || f.blocked) ? 0 : backoff(n);
+    const ms = demanded ? Math.min(f.after as number, LONGEST_WAIT) : f.atOnce && (!n || f.blocked) ? 0 : backoff(n);
     wait(ms, { reason });
   };
 
@@ -304,20 +323,12 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const probe = async () => {
     const pause = attempted + BETWEEN_ATTEMPTS - performance.now();
     const current = begin();
-    limit = OPENING + BETWEEN_ATTEMPTS;
-    const abort = new AbortController();
-    connection = { close: () => abort.abort() };
-    check();
     await new Promise((resolve) => setTimeout(resolve, pause));
     if (!current()) return;
     attempted = performance.now();
     const { url, init } = request("sse");
-    let failure: Failure | undefined;
-    try {
-      failure = await refusal(await fetch(url(), { ...init, method: "HEAD", signal: abort.signal }), "");
-    } catch {
-      failure = {};
-    }
+    const ask = async () => refusal(await fetch(url(), { ...init, method: "HEAD", signal: AbortSignal.timeout(OPENING) }), "");
+    const failure = await ask().catch(() => ({}));
     // The server is there and answers, so it is the transport that does not get through.
     if (current()) lost(failure ?? { blocked: true });
   };
@@ -355,6 +366,14 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     queueMicrotask(check);
   };
 
+  const filter = ({ categories, topics = [] }: Filter) => {
+    const tell = opened && (categories || !want.categories); // a message cannot ask for all categories again
+    dropped = isEvent(cursor) ? [...want.topics, ...dropped].filter((topic) => !topics.includes(topic)) : [];
+    change = want = { categories, topics };
+    changeRef--;
+    if (phase === "active" && !(tell && connection?.send?.({ ...want, ref: changeRef }))) reopen();
+  };
+
   const close = () => over() || stop("closed");
   signal?.addEventListener("abort", close);
   if (signal?.aborted) close();
@@ -379,16 +398,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     get cursor() {
       return cursor;
     },
-    filter({ categories, topics }) {
-      const change = { categories, topics: topics ?? (want.topics && []) };
-      // A message cannot ask for all categories again.
-      const tell = opened && (categories || (!want.categories && change.topics));
-      const old = [...(want.topics ?? []), ...dropped].filter((topic) => !topics?.includes(topic));
-      want = { categories, topics };
-      filtered = true;
-      dropped = isEvent(cursor) ? old : [];
-      if (phase === "active" && !(tell && connection?.send?.(change))) reopen();
-    },
+    filter,
     send: (message) => opened && !!connection?.send?.(message),
     pause: () => over() || stop("paused"),
     resume: start,

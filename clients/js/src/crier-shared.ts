@@ -18,7 +18,7 @@
 
 import { connect as connectAlone } from "./crier.js";
 import { outlet } from "./outlet.js";
-import type { Cover } from "./shared/cover.js";
+import { type Cover, type Move, moved } from "./shared/cover.js";
 import { lead } from "./shared/leader.js";
 import { type Entry, Log } from "./shared/log.js";
 import type { FromLeader, Message, ToLeader } from "./shared/messages.js";
@@ -62,6 +62,8 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   let last = options.from ?? "";
   let since = last ? (options.since ?? pageAskedFor()) : undefined;
   let want: Filter = { categories: options.categories, topics: options.topics };
+  let told = want; // what the leader was told last
+  let changes = 0; // how often the application has changed the filter
   let cover: Cover | undefined;
   let status: Status = { state: options.paused ? "paused" : "connecting", transport: options.transports?.[0] ?? "sse" };
   if (last) log.begun = Date.now();
@@ -95,6 +97,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const hello = () => {
     welcomed = false;
     pending = [];
+    told = want;
     tell({ to: "leader", what: "hello", tab: id, filter: want, last, joined, since });
   };
 
@@ -140,11 +143,16 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       case "cover":
         cover = m.cover;
         break;
+      case "moved":
+        onMoved(m);
+        break;
       case "filtered":
         if (m.tab === id) onFiltered();
         break;
       case "refused":
-        if (answer) catchUp(); // and stay there: merge only follows a welcome
+        if (!answer) break;
+        if (want !== told) hello(); // without what the server has taken meanwhile
+        else catchUp(); // and stay there: merge only follows a welcome
         break;
       case "end":
         emit(":end", m.reason);
@@ -170,8 +178,17 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   };
 
   const onFiltered = () => {
-    if (!filtered) emit(":filter", want);
+    if (filtered) return;
     filtered = true;
+    emit(":filter", { ...want, ref: -changes });
+  };
+
+  const onMoved = (move: Move) => {
+    const before = JSON.stringify(want.topics ?? []);
+    const after = moved(want, move);
+    if (JSON.stringify(after.topics) === before) return;
+    want = after;
+    emit(":filter", want);
   };
 
   const onStatus = (s: Status) => {
@@ -217,7 +234,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
           if (own !== mine) return;
           if (s.state === "connecting") mine.beats = 0;
           onStatus(s);
+          if (s.state === "open") onFiltered();
         });
+        stream.onFilter(({ ref }) => own === mine && ref !== undefined && onFiltered());
         stream.onError((problem) => own === mine && emit(":error", problem));
         stream.onEnd((reason) => own === mine && emit(":end", reason));
       });
@@ -264,6 +283,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       end: (reason) => emit(":end", reason),
       problem: (problem) => emit(":error", problem),
       filtered: onFiltered,
+      moved: onMoved,
       gone: (tab, signal, then) => void locks.request(`${name}:${tab}`, { signal }, then).catch(() => {}),
     });
   };
@@ -382,8 +402,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       return last;
     },
     filter({ categories, topics }) {
-      want = { categories, topics };
+      want = told = { categories, topics };
       filtered = false;
+      changes++;
       if (!member) joined = false; // the others did not hear it for this tab
       own?.stream?.filter(want);
       if (leader) leader.filter(want);

@@ -3,23 +3,19 @@
 
 import type { Open } from "./transport.js";
 
-const STREAM_EVENTS = ["stream.cursor", "stream.gap", "stream.end"];
+const STREAM_EVENTS = ["stream.cursor", "stream.gap", "stream.filter", "stream.end"];
 
 export const openEventSource: Open = (request, sink) => {
   const source = new EventSource(request.url(true), { withCredentials: request.init.credentials === "include" });
-  let lastId = "";
-  const listened = new Set<string>();
-  const listen = (type: string) => {
-    if (listened.has(type)) return;
-    listened.add(type);
-    source.addEventListener(type, (e) => {
-      // An event without an id shows that of the event before it.
-      const id = e.lastEventId === lastId ? "" : e.lastEventId;
-      lastId = e.lastEventId;
-      sink.text(id, type, e.data);
-    });
+  let before = "";
+  const hear = ({ type, data, lastEventId }: MessageEvent) => {
+    // An event without an id shows that of the event before it.
+    const id = lastEventId === before ? "" : lastEventId;
+    before = lastEventId;
+    sink.text(id, type, data);
   };
+  const listen = (type: string) => source.addEventListener(type, hear); // once, however often it is added
   for (const type of [...STREAM_EVENTS, ...request.types]) listen(type);
-  source.onerror = () => sink.lost({ opaque: !lastId });
+  source.onerror = () => sink.lost({ opaque: !before });
   return { listen, close: () => source.close() };
 };

@@ -31,9 +31,7 @@ export function parser(frame: (f: Frame) => void, retry: (ms: number) => void): 
       data = undefined;
       return;
     }
-    const colon = text.indexOf(":");
-    const field = colon < 0 ? text : text.slice(0, colon);
-    const value = colon < 0 ? "" : text.slice(colon + (text[colon + 1] === " " ? 2 : 1));
+    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(text) as string[];
     if (field === "data") {
       data = data === undefined ? value : `${data}\n${value}`;
     } else if (field === "event") {
@@ -47,17 +45,11 @@ export function parser(frame: (f: Frame) => void, retry: (ms: number) => void): 
 
   return (piece) => {
     if (!piece) return;
-    let start = afterCR && piece[0] === "\n" ? 1 : 0;
+    const lines = piece.slice(afterCR && piece[0] === "\n" ? 1 : 0).split(/\r\n?|\n/);
     afterCR = piece.endsWith("\r");
-    const ends = /\r\n|\n|\r/g;
-    ends.lastIndex = start;
-    for (let end = ends.exec(piece); end; end = ends.exec(piece)) {
-      const text = rest + piece.slice(start, end.index);
-      rest = "";
-      start = ends.lastIndex;
-      line(text);
-    }
-    rest += piece.slice(start);
+    lines[0] = rest + lines[0];
+    rest = lines.pop() as string;
+    for (const text of lines) line(text);
     if (rest.length + (data ?? "").length > MAX_FRAME) throw new RangeError("a frame is too big");
   };
 }

@@ -66,7 +66,7 @@ export async function refusal(answer: Response, type: string): Promise<Failure |
     return got.startsWith(type) ? undefined : notAStream(answer, `"${got}" and not ${type}`);
   }
   if (isFinal(status)) return { status };
-  const body = got.startsWith("application/json") ? await answer.json().catch(() => null) : null;
+  const body = await answer.json().catch(() => null);
   const after = Number(headers.get("retry-after")) * 1000 || undefined;
   return {
     reason: "refused",

@@ -100,7 +100,7 @@ export interface Problem {
     readonly message: string;
     /** The HTTP status, where there is one. */
     readonly status?: number;
-    /** The "ref" of the message that was rejected. */
+    /** The "ref" of the message that was rejected; a negative number if that was a change of the filter. */
     readonly ref?: unknown;
 }
 /** Removes the handler that it was returned for. */
@@ -120,8 +120,14 @@ export interface Stream<E extends EventMap<E> = EventMap> extends AsyncIterable<
     on<T extends keyof E & string>(type: T, handler: (event: EventOf<E, T>) => void): Off;
     /** Events are missing: read the state again. What the server still has of them follows. */
     onGap(handler: (reason: GapReason) => void): Off;
-    /** A change of the filter is in effect. */
-    onFilter(handler: (filter: Filter) => void): Off;
+    /**
+     * A change of the filter is in effect. There is a ref if filter was called, and none
+     * if the server has added topics or taken some. A topic that was taken is not asked
+     * for again.
+     */
+    onFilter(handler: (filter: Filter & {
+        ref?: unknown;
+    }) => void): Off;
     /** The server has ended a connection, and said why. The stream comes back by itself, except after "revoked" and "expired". */
     onEnd(handler: (reason: string) => void): Off;
     /** The position at the opening of a connection, and again with each heartbeat. Events move it too, without this call. */
@@ -134,7 +140,11 @@ export interface Stream<E extends EventMap<E> = EventMap> extends AsyncIterable<
     readonly status: Status;
     /** The position up to which events were handed out; a valid Options.from. */
     readonly cursor: string;
-    /** Replaces the filter. A WebSocket is told; otherwise a new connection takes over where this one ended. */
+    /**
+     * Replaces the filter. A WebSocket is told; otherwise a new connection takes over where
+     * this one ended. A WebSocket's server may reject it: then the filter stays as it was,
+     * and onError is called. Otherwise the stream ends as "forbidden".
+     */
     filter(filter: Filter): void;
     /** Sends a message to the server as JSON. False: only an open WebSocket can, and there is none. */
     send(message: unknown): boolean;

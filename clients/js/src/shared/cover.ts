@@ -43,3 +43,15 @@ export function covers({ all, categories, topics }: Cover, want: Filter, since: 
     (want.topics ?? []).every((name) => has(topics[name]))
   );
 }
+
+/** What the server has done to a stream's topics by itself. */
+export interface Move {
+  added: string[];
+  taken: string[];
+}
+
+/** What is wanted after a move. */
+export function moved(want: Filter, { added, taken }: Move): Filter {
+  const kept = (want.topics ?? []).filter((name) => !taken.includes(name));
+  return { ...want, topics: [...new Set([...kept, ...added])] };
+}

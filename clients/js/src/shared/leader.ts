@@ -3,7 +3,7 @@
 
 import { connect } from "../crier.js";
 import type { Filter, Options, Problem, Status, Stream } from "../types.js";
-import { asFilter, type Cover, covers, same, union } from "./cover.js";
+import { asFilter, type Cover, covers, type Move, moved, same, union } from "./cover.js";
 import type { Entry, Log } from "./log.js";
 import type { FromLeader, ToLeader } from "./messages.js";
 
@@ -32,6 +32,7 @@ export interface Self {
   end(reason: string): void;
   problem(problem: Problem): void;
   filtered(): void;
+  moved(move: Move): void;
   /** Calls then when a tab is gone, unless the signal is aborted before that. */
   gone(tab: string, signal: AbortSignal, then: () => void): void;
 }
@@ -45,45 +46,53 @@ export function lead(url: string, options: Options, self: Self) {
   let changing = false; // the stream does not hear all that yet
   let waiting: (() => void)[] = []; // for that
   let granted = false; // the server has let the stream in
+  let alone = false; // it asks for what this tab wants, since it was refused more
   let whole = true; // what earlier leaders heard has been heard on
   let lingering: ReturnType<typeof setTimeout>;
   const over = new AbortController();
 
   const open = (from: string) => {
-    const stream = connect(url, { ...options, ...asFilter(cover), from, types: [], paused: false, signal: undefined });
-    listen(stream);
-    return stream;
+    const opened = connect(url, { ...options, ...asFilter(cover), from, types: [], paused: false, signal: undefined });
+    listen(opened);
+    return opened;
   };
 
-  const listen = (stream: Stream) => {
+  const listen = (mine: Stream) => {
     // Nobody listens to types, so all events come here, in their order among gaps.
-    stream.onUnknown(({ id, type, data }) => pass({ id, type, data }));
-    stream.onGap((gap) => pass({ id: stream.cursor, gap }));
-    stream.onCursor((id) => {
+    mine.onUnknown(({ id, type, data }) => pass({ id, type, data }));
+    mine.onGap((gap) => pass({ id: mine.cursor, gap }));
+    mine.onCursor((id) => {
       if (log.begun === Number.POSITIVE_INFINITY) log.begun = Date.now(); // it starts now
       if (id !== log.last) pass({ id });
     });
-    stream.onStatus((status) => {
-      if (over.signal.aborted) return; // closed here
+    mine.onStatus((status) => {
+      if (over.signal.aborted || mine !== stream) return; // closed here
       if (status.state === "ended" && status.reason === "forbidden") return forbidden(status);
-      if (status.state === "open") granted = true;
+      if (status.state === "open" && !granted) {
+        granted = true;
+        self.filtered(); // if it was refused more than that
+      }
       say({ what: "status", status });
       self.status(status);
     });
-    stream.onEnd((reason) => {
+    mine.onEnd((reason) => {
       say({ what: "end", reason });
       self.end(reason);
     });
-    stream.onError((problem) => {
+    mine.onError((problem) => {
       say({ what: "problem", problem });
       self.problem(problem);
-      if (changing && (problem.kind === "rejected" || problem.status === 400)) refuse();
+      const refused = (problem.kind === "rejected" && (problem.ref as number) < 0) || problem.status === 400;
+      if (refused && changing) refuse();
+      else if (refused && alone && !granted) self.status({ ...mine.status, state: "ended", reason: "forbidden" });
     });
-    stream.onFilter(({ topics }) => {
-      if (!changing) return moved(topics);
-      cover = union([asFilter(asked)], cover, Date.now());
+    mine.onFilter(({ topics = [], ref }) => {
+      if (ref === undefined) move(topics);
+      else {
+        cover = asked = union([{ ...asFilter(asked), topics }], cover, Date.now());
+        settle();
+      }
       say({ what: "cover", cover });
-      settle();
     });
   };
 
@@ -100,50 +109,66 @@ export function lead(url: string, options: Options, self: Self) {
     for (const f of ready) f();
   };
 
-  // moved follows the server, which has added topics to the stream or taken some. To
-  // ask for those again would be refused.
-  const moved = (topics: readonly string[] | undefined) => {
-    if (!topics) return;
-    for (const [tab, filter] of tabs) {
-      const left = filter.topics?.filter((name) => topics.includes(name) || cover.topics[name] === undefined);
-      tabs.set(tab, { ...filter, topics: left });
-    }
-    cover = asked = { ...cover, topics: union([{ categories: [], topics }], cover, Date.now()).topics };
-    say({ what: "cover", cover });
+  // move follows the server, which has added topics to the stream or taken some. So do
+  // all tabs: who asked again for what was taken would be refused.
+  const move = (topics: readonly string[]) => {
+    const before = Object.keys(cover.topics);
+    const change: Move = {
+      added: topics.filter((name) => !before.includes(name)),
+      taken: before.filter((name) => !topics.includes(name)),
+    };
+    if (!change.added.length && !change.taken.length) return;
+    for (const [tab, filter] of tabs) tabs.set(tab, moved(filter, change));
+    const now = Date.now();
+    asked = union([moved(asFilter(asked), change)], asked, now);
+    cover = union([moved(asFilter(cover), change)], cover, now);
+    say({ what: "moved", ...change });
+    self.moved(change);
   };
 
   // forbidden follows a 403, which is about what some tab has asked for and not about
   // the others.
   const forbidden = (status: Status) => {
-    const alone = union([tabs.get(self.id) as Filter], cover, Date.now());
     if (changing && granted) refuse();
-    else if (same(cover, alone)) self.status(status);
-    else {
-      // Something has been forbidden that was heard before. Begin again with what this
-      // tab wants; the others say again what they want.
-      cover = asked = alone;
-      changing = granted = whole = false;
-      waiting = [];
-      for (const tab of [...tabs.keys()]) if (tab !== self.id) tabs.delete(tab);
-      stream = open(stream.cursor);
-      self.announce();
-    }
+    else if (same(cover, union([tabs.get(self.id) as Filter], cover, Date.now()))) self.status(status);
+    else restart(); // something has been forbidden that was heard before
   };
 
-  // refuse sends away the tabs that have asked for what the server does not allow,
-  // and goes back to what it does.
-  const refuse = () => {
+  // restart begins again with what this tab wants. The others say again what they want.
+  const restart = () => {
+    cover = asked = union([tabs.get(self.id) as Filter], cover, Date.now());
+    changing = granted = whole = false;
+    alone = true;
     waiting = [];
-    asked = cover;
+    for (const tab of [...tabs.keys()]) if (tab !== self.id) tabs.delete(tab);
+    const before = stream;
+    stream = open(before.cursor);
+    before.close();
+    self.announce();
+  };
+
+  // refuse goes back to what the server allows, without the tabs that have asked for
+  // more.
+  const refuse = () => {
+    const ended = stream.status.state === "ended";
+    const want = union(tabs.values(), cover, Date.now());
+    if (!same(want, asked)) {
+      // Perhaps it was about what no tab wants any more.
+      asked = want;
+      if (ended) stream = open(stream.cursor);
+      stream.filter(asFilter(want));
+      return;
+    }
     const refused = [...tabs].filter(([, filter]) => !covers(cover, filter, Date.now()));
+    if (refused.some(([tab]) => tab === self.id)) return restart();
     for (const [tab] of refused) {
       tabs.delete(tab);
-      if (tab !== self.id) say({ what: "refused", tab });
+      say({ what: "refused", tab });
     }
-    const ended = stream.status.state === "ended";
+    waiting = [];
+    asked = cover;
     changing = !ended && refused.length > 0; // and with nobody to blame, nothing is asked for again
-    if (!tabs.has(self.id)) self.status({ ...stream.status, state: "ended", reason: "forbidden" });
-    else if (ended) stream = open(stream.cursor);
+    if (ended) stream = open(stream.cursor);
     else if (changing) stream.filter(asFilter(cover));
   };
 

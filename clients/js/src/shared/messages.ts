@@ -2,7 +2,7 @@
 // message names the tab that it is for, if it is for one.
 
 import type { Filter, Problem, Status } from "../types.js";
-import type { Cover } from "./cover.js";
+import type { Cover, Move } from "./cover.js";
 import type { Entry } from "./log.js";
 
 /** From any tab to the one that leads. */
@@ -45,6 +45,8 @@ export type FromLeader = { to: "tabs"; epoch: string } & (
   | { what: "entry"; entry: Entry }
   | { what: "status"; status: Status }
   | { what: "cover"; cover: Cover }
+  /** The server has added topics or taken some: all tabs want that now. */
+  | ({ what: "moved" } & Move)
   | { what: "filtered"; tab: string }
   /** The server does not allow something that the tab may have asked for: it must ask by itself. */
   | { what: "refused"; tab: string }

@@ -222,15 +222,20 @@ inEachBrowser((browser, name) => {
       for (const tab of tabs) await tab.heard(["one", "two"]);
       await server.move("leave", "room:1");
       await server.publish("nobody hears this", { topic: "room:1" });
-      await server.publish("still", { topic: "room:2" }); // behind the message that tells what was taken
-      for (const tab of tabs) await tab.heard(["one", "two", "still"]);
+      const events = ["one", "two"];
+      if (transport === "sse") {
+        // The connection that says what was taken is closed when the filter changes.
+        await server.publish("still", { topic: "room:2" });
+        events.push("still");
+        for (const tab of tabs) await tab.heard(events);
+      }
       const want = { topics: ["room:2", "room:3"] };
       for (const tab of tabs) {
         await tab.page.evaluate(
           (want) =>
             new Promise<void>((done) => {
               const { stream } = window as unknown as { stream: Stream };
-              stream.onFilter(() => done());
+              stream.onFilter(({ ref }) => ref !== undefined && done()); // without one, it is the server's doing
               stream.filter(want);
             }),
           want,
@@ -238,7 +243,7 @@ inEachBrowser((browser, name) => {
         await tab.isOpen();
       }
       await server.publish("three", { topic: "room:3" });
-      for (const tab of tabs) await tab.heard(["one", "two", "still", "three"]);
+      for (const tab of tabs) await tab.heard([...events, "three"]);
       for (const tab of tabs) {
         const { states, problems, gaps } = await tab.notes();
         expect([...states.filter((s) => s.startsWith("ended")), ...problems, ...gaps]).toEqual([]);

@@ -488,7 +488,7 @@ describe("filters", () => {
     await pass(0);
     expect(net.attempts.length).toBe(2);
     expect(Object.fromEntries(net.last.attempt.url.searchParams)).toEqual({ last_event_id: "cursor-0", topics: "room:2" });
-    expect(heard).toEqual([{ categories: undefined, topics: ["room:2"] }]);
+    expect(heard).toEqual([{ categories: undefined, topics: ["room:2"], ref: -1 }]);
   });
 
   test("a WebSocket is told", async () => {
@@ -499,16 +499,20 @@ describe("filters", () => {
     stream.filter({ categories: ["chat", "presence"] });
     stream.filter({ categories: ["chat"], topics: ["room:1"] });
     stream.filter({ categories: ["chat"] });
-    expect(received).toEqual([{ categories: ["chat", "presence"] }, { categories: ["chat"], topics: ["room:1"] }, { categories: ["chat"], topics: [] }]);
-    net.last.send("c1", "stream.filter", { categories: ["chat"], topics: [] });
+    expect(received).toEqual([
+      { categories: ["chat", "presence"], topics: [], ref: -1 },
+      { categories: ["chat"], topics: ["room:1"], ref: -2 },
+      { categories: ["chat"], topics: [], ref: -3 },
+    ]);
+    net.last.send("c1", "stream.filter", { categories: ["chat"], topics: [], ref: -3 });
     await pass(0);
-    expect(heard).toEqual([{ categories: ["chat"], topics: [] }]);
+    expect(heard).toEqual([{ categories: ["chat"], topics: [], ref: -3 }]);
     expect(stream.cursor).toBe("c1");
     stream.filter({}); // "all" is what no message can say
     await pass(1000);
     expect(net.attempts.length).toBe(2);
     stream.filter({ topics: ["room:1"] });
-    expect(net.last.received).toEqual([{ topics: ["room:1"] }]);
+    expect(net.last.received).toEqual([{ topics: ["room:1"], ref: -5 }]);
   });
 
   test("a topic is followed until the position does not depend on it", async () => {
@@ -530,7 +534,82 @@ describe("filters", () => {
     net.last.send(position, "stream.cursor", {});
     await pass(1000);
     expect(net.attempts.length).toBe(3);
-    expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:2"] });
+    expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:2"], ref: -1 });
+  });
+
+  test("a topic that is followed only for the position may be taken meanwhile", async () => {
+    const { net } = here;
+    const event = "01980d5e-9d2c-7cc1-8a51-5b2ab0e8f0c4";
+    const { stream, heard } = open({ topics: ["room:1"] });
+    await pass(10_000);
+    net.last.send(event, "chat.posted", 1);
+    await pass(0);
+    net.answer = ({ url }) => (url.searchParams.get("topics")?.includes("room:1") ? new Response("", { status: 403 }) : "open");
+    stream.filter({ topics: ["room:2"] });
+    await pass(10_000);
+    expect(stream.status.state).toBe("open");
+    expect(Object.fromEntries(net.last.attempt.url.searchParams)).toEqual({ last_event_id: event, topics: "room:2" });
+    expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:2"], ref: -1 });
+    stream.filter({ topics: ["room:1"] });
+    await pass(10_000);
+    expect(stream.status).toMatchObject({ state: "ended", reason: "forbidden" });
+  });
+
+  // What a WebSocket's next connection asks for, after what the server has said on this one.
+  const afterwards = async (topics: string[], said: (stream: ReturnType<typeof open>["stream"]) => void) => {
+    const { net } = here;
+    const opened = open({ ...BOTH, transports: ["ws"], topics });
+    await pass(10_000);
+    const { received, close } = net.last;
+    said(opened.stream);
+    await pass(0);
+    close();
+    await pass(10_000);
+    return { ...opened, received, topics: net.last.attempt.url.searchParams.get("topics") };
+  };
+
+  test("a topic is taken while the filter changes", async () => {
+    const { heard, problems, received, topics } = await afterwards(["a", "b"], (stream) => {
+      const { send } = here.net.last;
+      stream.filter({ topics: ["a", "c"] });
+      send("c1", "stream.filter", { categories: ["chat"], topics: ["b"] });
+      send("", "stream.error", { error: "forbidden", ref: -1 });
+      send("c2", "stream.filter", { categories: ["chat"], topics: ["c"], ref: -2 });
+    });
+    expect(received).toEqual([
+      { topics: ["a", "c"], ref: -1 },
+      { topics: ["c"], ref: -2 },
+    ]);
+    expect(heard).toEqual([
+      { categories: ["chat"], topics: ["b"] },
+      { categories: ["chat"], topics: ["c"], ref: -2 },
+    ]);
+    expect(problems).toEqual([]);
+    expect(topics).toBe("c");
+  });
+
+  test("the answer to an earlier change takes nothing", async () => {
+    const { received, topics } = await afterwards(["a", "b"], (stream) => {
+      const { send } = here.net.last;
+      stream.filter({ topics: ["a"] });
+      stream.filter({ topics: ["b"] });
+      send("c1", "stream.filter", { categories: ["chat"], topics: ["a"], ref: -1 });
+      send("c2", "stream.filter", { categories: ["chat"], topics: ["b"], ref: -2 });
+    });
+    expect(received.length).toBe(2);
+    expect(topics).toBe("b");
+  });
+
+  test("a change that is rejected changes nothing", async () => {
+    const { heard, problems, topics } = await afterwards(["a", "b"], (stream) => {
+      const { send } = here.net.last;
+      stream.filter({ topics: ["secret"] });
+      send("", "stream.error", { error: "forbidden", ref: -1 });
+      send("c1", "stream.filter", { categories: ["chat"], topics: ["b"] }); // and then one is taken
+    });
+    expect(heard).toEqual([{ categories: ["chat"], topics: ["b"] }]);
+    expect(problems).toEqual([{ kind: "rejected", message: "forbidden", ref: -1 }]);
+    expect(topics).toBe("b");
   });
 
   test("a topic that the server has taken is not asked for again, one that it has added is", async () => {
@@ -551,7 +630,7 @@ describe("filters", () => {
     for (let i = 0; i < 50; i++) stream.filter({ topics: [`room:${i}`] });
     await pass(1000);
     expect(net.attempts.length).toBeLessThanOrEqual(3);
-    expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:49"] });
+    expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:49"], ref: -50 });
     expect(net.closest).toBeGreaterThanOrEqual(500);
   });
 

@@ -126,7 +126,7 @@ describe("a transport that does not get through", () => {
     expect(new Set(net.attempts.filter((a) => a.method !== "HEAD").map(over))).toEqual(new Set(["ws"]));
     // The network comes back, but not between an attempt and the question why it failed.
     while (net.attempts.at(-1)?.method !== "HEAD") await pass(100);
-    await pass(10);
+    await pass(0);
     net.answer = () => "open";
     await pass(20_000);
     expect(stream.status).toMatchObject({ state: "open", transport: "ws" });

@@ -139,7 +139,7 @@ function sockets(net: Net) {
 function sources(net: Net) {
   return class {
     onerror: (() => void) | null = null;
-    #listeners = new Map<string, (e: { lastEventId: string; data: string }) => void>();
+    #listeners = new Map<string, (e: { type: string; lastEventId: string; data: string }) => void>();
     #attempt: Attempt;
     constructor(url: string) {
       this.#attempt = net.note("eventsource", url);
@@ -155,7 +155,7 @@ function sources(net: Net) {
         raw: () => {},
         send: (id, event, data) => {
           lastEventId = id || lastEventId;
-          if (!this.#attempt.closed) this.#listeners.get(event)?.({ lastEventId, data: JSON.stringify(data) });
+          if (!this.#attempt.closed) this.#listeners.get(event)?.({ type: event, lastEventId, data: JSON.stringify(data) });
         },
         close: () => this.onerror?.(),
         received: [],
@@ -163,7 +163,7 @@ function sources(net: Net) {
       net.lines.push(line);
       if (answer === "open") line.send(this.#attempt.url.searchParams.get("last_event_id") ?? net.cursor, "stream.cursor", {});
     }
-    addEventListener(type: string, f: (e: { lastEventId: string; data: string }) => void) {
+    addEventListener(type: string, f: (e: { type: string; lastEventId: string; data: string }) => void) {
       this.#listeners.set(type, f);
     }
     close() {

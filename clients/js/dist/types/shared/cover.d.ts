@@ -13,3 +13,10 @@ export declare function asFilter({ all, categories, topics }: Cover): Filter;
 export declare const same: (a: Cover, b: Cover) => boolean;
 /** Reports whether a cover has had all that a filter wants since a time. */
 export declare function covers({ all, categories, topics }: Cover, want: Filter, since: number): boolean;
+/** What the server has done to a stream's topics by itself. */
+export interface Move {
+    added: string[];
+    taken: string[];
+}
+/** What is wanted after a move. */
+export declare function moved(want: Filter, { added, taken }: Move): Filter;

@@ -1,5 +1,5 @@
 import type { Filter, Options, Problem, Status } from "../types.js";
-import { type Cover } from "./cover.js";
+import { type Cover, type Move } from "./cover.js";
 import type { Entry, Log } from "./log.js";
 import type { FromLeader, ToLeader } from "./messages.js";
 type Words = FromLeader extends infer M ? (M extends FromLeader ? Omit<M, "to" | "epoch"> : never) : never;
@@ -22,6 +22,7 @@ export interface Self {
     end(reason: string): void;
     problem(problem: Problem): void;
     filtered(): void;
+    moved(move: Move): void;
     /** Calls then when a tab is gone, unless the signal is aborted before that. */
     gone(tab: string, signal: AbortSignal, then: () => void): void;
 }

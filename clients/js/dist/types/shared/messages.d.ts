@@ -1,5 +1,5 @@
 import type { Filter, Problem, Status } from "../types.js";
-import type { Cover } from "./cover.js";
+import type { Cover, Move } from "./cover.js";
 import type { Entry } from "./log.js";
 /** From any tab to the one that leads. */
 export type ToLeader = 
@@ -61,7 +61,11 @@ export type FromLeader = {
 } | {
     what: "cover";
     cover: Cover;
-} | {
+}
+/** The server has added topics or taken some: all tabs want that now. */
+ | ({
+    what: "moved";
+} & Move) | {
     what: "filtered";
     tab: string;
 }
