@@ -171,12 +171,13 @@ export class Live {
       tell({ id: stream.cursor, event: 'stream.filter', data: filter });
       if (stream !== this.#stream) return;
       this.#takeTopics(filter.topics ?? []); // the server may have added some, or taken them
-      this.#settle();
+      if (filter.ref !== undefined) this.#asking = false;
+      if (!this.#asking) this.#settle(); // else the answer follows
     });
-    stream.onError(({ kind, message }) => {
+    stream.onError(({ kind, message, ref }) => {
       if (stream !== this.#stream) return;
       if (kind !== 'rejected') console.warn(message);
-      else if (this.#asking) {
+      else if (ref < 0) { // a change of the filter
         this.#asking = false;
         on.refused();
       } else tell({ event: 'stream.error', data: { error: message } });
