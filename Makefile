@@ -82,8 +82,9 @@ operated:
 	cd examples/operated && go build -o ../../out/operated .
 	out/operated -addr $(ADDR) $(ARGS)
 
+# proof comes first, because it takes longest: the others run beside it.
 test: $(if $(shell command -v npm 2>/dev/null),$(ADAPTER)/node_modules $(JS)/node_modules)
-	go test $(RACE) -shuffle=on -timeout 20m ./...
+	go test $(RACE) -shuffle=on -timeout 20m ./proof ./...
 	cd bench/load && go test $(RACE) -shuffle=on -timeout 20m ./...
 	@$(MISSING)
 

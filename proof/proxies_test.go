@@ -101,7 +101,10 @@ func TestProxies(t *testing.T) {
 		t.Run(p.program, func(t *testing.T) {
 			program := need(t, p.program, p.debianPackage)
 			for _, path := range []string{"/events", "/lean", "/ws"} {
-				t.Run(path[1:], func(t *testing.T) { p.try(t, program, path) })
+				t.Run(path[1:], func(t *testing.T) {
+					t.Parallel() // it mostly waits
+					p.try(t, program, path)
+				})
 			}
 		})
 	}
