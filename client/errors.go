@@ -27,6 +27,9 @@ type StatusError struct {
 	Message string
 	// RetryAfter is how long the server asks to wait. It may be zero.
 	RetryAfter time.Duration
+	// ForbiddenTopics are those of the topics asked for that the session may not
+	// follow, if the server names them.
+	ForbiddenTopics []string
 }
 
 func (e *StatusError) Error() string {

@@ -174,6 +174,21 @@ func (s *Stream) confirmed(f Filter, ref json.RawMessage) {
 	}
 }
 
+// takenMeanwhile gives up topics for which the server refuses another connection, if
+// it has let this stream follow them all before. It reports false if it has not, since
+// then the application has asked for what it may not have, and if that changes nothing.
+func (s *Stream) takenMeanwhile(topics []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	new := func(topic string) bool { return !slices.Contains(s.filter.confirmed.Topics, topic) }
+	if !s.connected || len(topics) == 0 || slices.ContainsFunc(topics, new) {
+		return false
+	}
+	before := s.filter.wanted
+	s.filter.take(topics)
+	return !before.equal(s.filter.wanted)
+}
+
 // reopened reports a change of filter that this connection was opened with.
 func (s *Stream) reopened() {
 	s.mu.Lock()

@@ -108,6 +108,7 @@ func (s *Stream) failed(err error) {
 		asked = max(asked, status.RetryAfter)
 	}
 	switch {
+	case ok && status.Status == http.StatusForbidden && s.takenMeanwhile(status.ForbiddenTopics):
 	case ok && filterRefused(status.Status) && s.revertFilter():
 		if s.options.OnError != nil {
 			s.options.OnError(ServerError{Message: status.Message})

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -137,6 +138,11 @@ func newStatusError(r *http.Response, body io.Reader) *StatusError {
 	}
 	if json.Unmarshal(text, &said) == nil && utf8.ValidString(said.Error) {
 		e.Message = said.Error
+	}
+	for name := range strings.SplitSeq(r.Header.Get("Crier-Forbidden-Topics"), ",") {
+		if topic, err := url.PathUnescape(name); err == nil && topic != "" {
+			e.ForbiddenTopics = append(e.ForbiddenTopics, topic)
+		}
 	}
 	return e
 }

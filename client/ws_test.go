@@ -397,6 +397,50 @@ func TestWSTopicTakenWhileFilterChanges(t *testing.T) {
 	})
 }
 
+// A topic that was taken while there was no connection is given up, and the stream goes
+// on. What the client has never followed is refused for good.
+func TestTopicTakenWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		forbidden := func(topics string) wsStep {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Crier-Forbidden-Topics", topics)
+				w.WriteHeader(http.StatusForbidden)
+			}
+		}
+		s := serveWS(t,
+			socket(func(c *websocket.Conn) { text(c, wsOpening) }),
+			forbidden("a,%C3%B6"),
+			socket(func(c *websocket.Conn) { text(c, wsOpening, `{"id":"1","event":"x","data":1}`) }),
+			forbidden("a"), // which was not asked for
+		)
+		var told []string
+		stream, err := s.dial(t, t.Context(), client.Options{
+			Filter:   client.Filter{Topics: []string{"a", "b", "ö"}},
+			OnFilter: func(f client.Filter) { told = append(told, fmt.Sprint(f.Topics)) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(stream, 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := collect(stream, 1); err == nil {
+			t.Error("goes on after a refusal that is about nothing it has followed")
+		}
+		var topics []string
+		for _, a := range s.attempts {
+			topics = append(topics, a.topics)
+		}
+		if want := []string{"a,b,ö", "a,b,ö", "b", "b"}; !slices.Equal(topics, want) || !slices.Equal(told, []string{"[b]"}) {
+			t.Errorf("asked for %q, told %q", topics, told)
+		}
+		first := serveWS(t, forbidden("a"))
+		if _, err := first.dial(t, t.Context(), client.Options{Filter: client.Filter{Topics: []string{"a"}}}); err == nil {
+			t.Error("opened without a topic that it has never followed")
+		}
+	})
+}
+
 // What a message can say of a filter, it says; for all categories again it takes
 // another connection.
 func TestWSFilterMessages(t *testing.T) {

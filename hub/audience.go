@@ -99,7 +99,31 @@ func (e *TooManyTopicsError) Error() string {
 	return fmt.Sprintf("hub: a stream may follow at most %d topics", e.Limit)
 }
 
-// ErrForbiddenTopic is returned where a session asks for a topic that it may not
-// follow, and wrapped together with the error of Options.Authorize. It names no
+// ErrForbiddenTopic is what a [ForbiddenTopicsError] is, by errors.Is. It names no
 // topic, so that a client does not learn which exist.
 var ErrForbiddenTopic = errors.New("hub: the session may not follow this topic")
+
+// A ForbiddenTopicsError says that a session asks for topics that it may not follow.
+// It is [ErrForbiddenTopic] and what Options.Authorize has returned, by errors.Is and
+// errors.As.
+type ForbiddenTopicsError struct {
+	// Topics are those of the topics asked for that the session may not follow, in
+	// their order. Some of them may not exist.
+	Topics []string
+	causes []error // ErrForbiddenTopic, and what Options.Authorize has returned
+}
+
+func (e *ForbiddenTopicsError) Error() string   { return errors.Join(e.causes...).Error() }
+func (e *ForbiddenTopicsError) Unwrap() []error { return e.causes }
+
+// forbid adds a topic to e, which may be nil. The cause may be nil, too.
+func (e *ForbiddenTopicsError) forbid(topic string, cause error) *ForbiddenTopicsError {
+	if e == nil {
+		e = &ForbiddenTopicsError{causes: []error{ErrForbiddenTopic}}
+	}
+	e.Topics = append(e.Topics, topic)
+	if cause != nil {
+		e.causes = append(e.causes, cause)
+	}
+	return e
+}

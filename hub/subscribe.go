@@ -14,7 +14,7 @@ import (
 )
 
 // Subscribe opens a subscription. Errors: [ErrNoUser]; [ErrClosed]; an
-// [UnknownCategoryError]; [ErrEmptyFilter]; [ErrForbiddenTopic], a [TopicError]
+// [UnknownCategoryError]; [ErrEmptyFilter]; a [ForbiddenTopicsError], a [TopicError]
 // or a [TooManyTopicsError]; and a [Reason] if the stream is
 // refused: [ReasonExpired], [ReasonRevoked], [ReasonOverloaded], or
 // [ReasonUnavailable] for a request that was authenticated more than a minute
@@ -99,11 +99,15 @@ func (h *Hub) subscribe(r Request) (*Subscription, error) {
 		s.withdraw(reason)
 		return nil, reason
 	}
+	var forbidden *ForbiddenTopicsError
 	for _, topic := range topics {
 		if h.revocations.since(r.Authenticated, now, revocation{user: r.Session.User, topic: topic}) {
-			s.withdraw(ReasonGone)
-			return nil, ErrForbiddenTopic
+			forbidden = forbidden.forbid(topic, nil)
 		}
+	}
+	if forbidden != nil {
+		s.withdraw(ReasonGone)
+		return nil, forbidden
 	}
 	if !r.Session.Expires.IsZero() {
 		s.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,6 +19,7 @@ func (h *Hub) authorize(ctx context.Context, s Session, removed []string, topics
 		return nil, &TooManyTopicsError{h.options.TopicsPerStream}
 	}
 	var want []string
+	var forbidden *ForbiddenTopicsError
 	for _, topic := range topics {
 		if err := checkTopic(topic); err != nil {
 			return nil, err
@@ -28,18 +28,20 @@ func (h *Hub) authorize(ctx context.Context, s Session, removed []string, topics
 			continue
 		}
 		want = append(want, topic)
-		if slices.Contains(removed, topic) {
-			return nil, ErrForbiddenTopic
+		switch {
+		case slices.Contains(removed, topic):
+			forbidden = forbidden.forbid(topic, nil)
+		case slices.Contains(s.Topics, topic):
+		case h.options.Authorize == nil:
+			forbidden = forbidden.forbid(topic, nil)
+		default:
+			if err := h.options.Authorize(ctx, s, topic); err != nil {
+				forbidden = forbidden.forbid(topic, err)
+			}
 		}
-		if slices.Contains(s.Topics, topic) {
-			continue
-		}
-		if h.options.Authorize == nil {
-			return nil, ErrForbiddenTopic
-		}
-		if err := h.options.Authorize(ctx, s, topic); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrForbiddenTopic, err)
-		}
+	}
+	if forbidden != nil {
+		return nil, forbidden
 	}
 	return want, nil
 }
@@ -59,7 +61,7 @@ func (h *Hub) MayFollow(ctx context.Context, s Session, topics ...string) error 
 // the next message of [TypeFilter] names: events from there on are delivered, so a
 // client takes that message, reads the state of the topic, and then the stream.
 //
-// Errors: [ErrForbiddenTopic], a [TopicError] and a [TooManyTopicsError]. Then
+// Errors: a [ForbiddenTopicsError], a [TopicError] and a [TooManyTopicsError]. Then
 // nothing changes.
 func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
 	return s.setTopics(ctx, nil, topics, nil)
@@ -130,7 +132,8 @@ func (s *Subscription) setTopics(ctx context.Context, filter *categorySet, topic
 	for _, topic := range want {
 		if slices.Contains(s.removed, topic) && !slices.Contains(removed, topic) { // by Leave, meanwhile
 			s.mu.Unlock()
-			return ErrForbiddenTopic
+			var forbidden *ForbiddenTopicsError
+			return forbidden.forbid(topic, nil)
 		}
 	}
 	s.changeTopics(want, filter, ref)

@@ -130,9 +130,9 @@ func (a *Acceptor) check(w http.ResponseWriter, r *http.Request, req hub.Request
 	case errors.Is(err, ErrUnauthenticated) && a.options.GoneStatus204:
 		return req, &refusal{status: http.StatusNoContent}
 	case errors.Is(err, ErrUnauthenticated):
-		return req, &refusal{http.StatusUnauthorized, noSession}
+		return req, &refusal{status: http.StatusUnauthorized, message: noSession}
 	case errors.Is(err, ErrForbidden):
-		return req, &refusal{http.StatusForbidden, "this session may not open this stream"}
+		return req, &refusal{status: http.StatusForbidden, message: "this session may not open this stream"}
 	case err != nil:
 		return req, err
 	}
@@ -203,18 +203,22 @@ func badCategories(what string, valid []event.Category) error {
 	for i, c := range valid {
 		names[i] = string(c)
 	}
-	return &refusal{http.StatusBadRequest, fmt.Sprintf("%s; valid categories are: %s", what, strings.Join(names, ", "))}
+	return &refusal{status: http.StatusBadRequest, message: fmt.Sprintf("%s; valid categories are: %s", what, strings.Join(names, ", "))}
 }
 
 // A refusal is a response that is sent in place of a stream.
 type refusal struct {
 	status  int
-	message string // sent to the client
+	message string   // sent to the client
+	topics  []string // those that the session may not follow
 }
 
 func (r *refusal) Error() string { return r.message }
 
 func (r *refusal) write(w http.ResponseWriter) {
+	if names := escapeTopics(r.topics); names != "" {
+		w.Header().Set(forbiddenTopics, names)
+	}
 	if r.status == http.StatusNoContent {
 		w.WriteHeader(r.status)
 		return

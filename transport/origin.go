@@ -19,13 +19,14 @@ import (
 func (a *Acceptor) checkOrigin(w http.ResponseWriter, r *http.Request) error {
 	origins := r.Header.Values("Origin")
 	if len(origins) > 1 {
-		return &refusal{http.StatusForbidden, "a request has one Origin"}
+		return &refusal{status: http.StatusForbidden, message: "a request has one Origin"}
 	}
 	origin := r.Header.Get("Origin")
 	h := w.Header()
 	if origin != "" && slices.Contains(a.options.AllowedOrigins, strings.ToLower(origin)) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", forbiddenTopics+", Retry-After")
 		h.Add("Vary", "Origin")
 		return nil
 	}
@@ -42,7 +43,7 @@ func (a *Acceptor) checkOrigin(w http.ResponseWriter, r *http.Request) error {
 			"origin", cut(origin), "host", cut(r.Host), "sec-fetch-site", cut(r.Header.Get("Sec-Fetch-Site")),
 			"transport", a.name, "count", count)
 	})
-	return &refusal{http.StatusForbidden, "this origin may not open streams here"}
+	return &refusal{status: http.StatusForbidden, message: "this origin may not open streams here"}
 }
 
 // sameOrigin reports whether a page of this very site made the request, or no

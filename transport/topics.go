@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/crier-go/crier/hub"
@@ -14,9 +15,9 @@ func topics(r *http.Request) ([]string, error) {
 	values, ok := queryValues(r, "topics", topicsLimit)
 	switch {
 	case topicsLimit.exceeds(values):
-		return nil, &refusal{http.StatusBadRequest, "too many topics for one stream"}
+		return nil, &refusal{status: http.StatusBadRequest, message: "too many topics for one stream"}
 	case !ok:
-		return nil, &refusal{http.StatusBadRequest, "the topics are malformed: name them as ?topics=a,b, percent-encoded"}
+		return nil, &refusal{status: http.StatusBadRequest, message: "the topics are malformed: name them as ?topics=a,b, percent-encoded"}
 	case values == nil:
 		return nil, nil
 	}
@@ -30,13 +31,35 @@ func topicRefusal(err error) error {
 	tooMany, isTooMany := errors.AsType[*hub.TooManyTopicsError](err)
 	switch {
 	case isMalformed:
-		return &refusal{http.StatusBadRequest, strings.TrimPrefix(malformed.Error(), "hub: ")}
+		return &refusal{status: http.StatusBadRequest, message: strings.TrimPrefix(malformed.Error(), "hub: ")}
 	case isTooMany:
-		return &refusal{http.StatusBadRequest, strings.TrimPrefix(tooMany.Error(), "hub: ")}
-	case errors.Is(err, hub.ErrForbiddenTopic):
-		return &refusal{http.StatusForbidden, "this session may not follow one of these topics"}
+		return &refusal{status: http.StatusBadRequest, message: strings.TrimPrefix(tooMany.Error(), "hub: ")}
+	}
+	if forbidden, ok := errors.AsType[*hub.ForbiddenTopicsError](err); ok {
+		return &refusal{http.StatusForbidden, "this session may not follow one of these topics", forbidden.Topics}
 	}
 	return err
+}
+
+// forbiddenTopics is the header of a 403 that names the topics that were asked for and
+// are refused, percent-encoded and divided by commas. A client that has followed them
+// before goes on without them: the application has taken them while there was no
+// connection to tell it. The header does not say which topics exist.
+const forbiddenTopics = "Crier-Forbidden-Topics"
+
+// longestHeader is how many bytes of names are sent. Clients bound the headers that
+// they accept; without the names, the client has to ask its application.
+const longestHeader = 4096
+
+func escapeTopics(names []string) string {
+	escaped := make([]string, len(names))
+	for i, name := range names {
+		escaped[i] = url.PathEscape(name)
+	}
+	if all := strings.Join(escaped, ","); len(all) <= longestHeader {
+		return all
+	}
+	return ""
 }
 
 // TopicProblem returns what a client may read of an error of

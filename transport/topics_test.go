@@ -43,8 +43,23 @@ func TestTopicsInTheQuery(t *testing.T) {
 			if resp.StatusCode != want {
 				t.Errorf("%.40s: got %s, want %d", query, resp.Status, want)
 			}
+			if named := resp.Header.Get("Crier-Forbidden-Topics"); want != http.StatusForbidden && named != "" {
+				t.Errorf("%.40s: %d names the topics %q", query, want, named)
+			}
 			if text := errorOf(t, resp); strings.Contains(text, "room:") || strings.Contains(text, "secret") {
 				t.Errorf("%.40s: the answer names a topic: %s", query, text)
+			}
+		}
+		// Which of the topics that were asked for are refused can be told.
+		long := strings.Repeat("é", 60)
+		for query, want := range map[string]string{
+			"topics=a%2Cx,secret,room:one&topics=" + url.QueryEscape("ö ;"): "a,x,secret,%C3%B6%20%3B",
+			"topics=room:one,secret":       "secret",
+			"topics=" + numbered(long, 2):  url.PathEscape(long) + "0," + url.PathEscape(long) + "1",
+			"topics=" + numbered(long, 20): "", // would be longer than clients accept
+		} {
+			if got := ask(fixture.Request("/?"+query), nil).Header.Get("Crier-Forbidden-Topics"); got != want {
+				t.Errorf("%.40s: names the topics %q, want %q", query, got, want)
 			}
 		}
 		if f.Subscribed() != 0 {
@@ -59,6 +74,15 @@ func TestTopicsInTheQuery(t *testing.T) {
 	})
 }
 
+// numbered returns n names for a query.
+func numbered(name string, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint(name, i)
+	}
+	return url.QueryEscape(strings.Join(names, ","))
+}
+
 // HEAD answers what GET would.
 func TestHEADRefusesForbiddenTopic(t *testing.T) {
 	f := fixture.New(t, nil)
@@ -68,6 +92,9 @@ func TestHEADRefusesForbiddenTopic(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/"+query, nil))
 		if w.Code != want {
 			t.Errorf("%q: %d, want %d", query, w.Code, want)
+		}
+		if named := w.Header().Get("Crier-Forbidden-Topics"); (named == "secret") != (want == http.StatusForbidden) {
+			t.Errorf("%q: names the topics %q", query, named)
 		}
 	}
 }
