@@ -37,7 +37,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   let cursor = options.from ?? "";
   let want = { categories: options.categories, topics: options.topics ?? [] };
-  let had = want; // the filter in effect
+  let had: typeof want = { categories: undefined, topics: [] }; // the filter in effect
   let change: typeof want | undefined; // the filter that was asked for and is not in effect yet
   let changeRef = 0; // the ref of the last change; it is negative, so that it is none of the application's
   // Topics that are still followed, though no longer wanted: a server finds an event's
@@ -47,11 +47,10 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   let phase: "stopped" | "waiting" | "active" = "stopped";
   let active = {}; // names the connection or attempt whose messages are accepted
   let connection: Connection | undefined;
-  let opened = false; // it has brought a message
+  let opened: Timestamp | undefined; // when it brought its first message
   let heard: Timestamp; // when it last did; while waiting, when that began
   let limit = 0; // how long it may be silent; while waiting, how long that takes
   let demanded = false; // the server has asked for the wait
-  let openedAt: Timestamp;
   let attempted = -BETWEEN_ATTEMPTS; // when the last request was made, by the monotonic clock
   let timer: ReturnType<typeof setTimeout>;
   let page: AbortController | undefined; // removes the listeners on the page
@@ -131,8 +130,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const arrived = () => {
     heard = now();
     if (opened) return;
-    opened = true;
-    openedAt = heard;
+    opened = heard;
     limit = silence;
     if (rotated) {
       remember(key, transport());
@@ -163,8 +161,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
     if (wake && !opened && !demanded) {
       // What failed in the old network counts no longer, nor does an attempt that hangs in it.
       failures = 0;
-      reopen();
-      return;
+      return reopen();
     }
     let left = limit - since(heard);
     if (phase === "waiting") {
@@ -183,7 +180,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const drop = () => {
     active = {};
-    opened = false;
+    opened = undefined;
     connection?.close();
     connection = undefined;
   };
@@ -214,8 +211,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
 
   const backoff = (n: number) => {
     const least = Math.min(Math.max(retry, BETWEEN_ATTEMPTS), LONGEST_WAIT);
-    const most = Math.max(least, Math.min(LONGEST_BACKOFF, least * 2 ** (n + 1)));
-    return least + Math.random() * (most - least);
+    return least + Math.random() * Math.max(0, Math.min(LONGEST_BACKOFF, least * 2 ** (n + 1)) - least);
   };
 
   const attempt = async (): Promise<void> => {
@@ -250,12 +246,12 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
         try {
           data = options.textTypes?.includes(event) ? text : JSON.parse(text);
         } catch {
-          problem({ kind: "bad-frame", message: `crier: ${event} ${id} is not JSON` });
+          problem({ kind: "bad-frame", message: `${event} ${id} is not JSON` });
           event = "stream.cursor"; // all that is left of it
         }
         receive(id, event, data);
       }),
-      alive: guard(() => opened && arrived()),
+      alive: guard(() => void (opened && arrived())),
       held: guard(show),
       retry: guard((ms) => (told = ms)),
       problem: guard(problem),
@@ -289,7 +285,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   // lost decides what follows when a connection or an attempt is over.
   const lost = (f: Failure) => {
     if (opened) {
-      if (since(openedAt) > STABLE) failures = 0;
+      if (since(opened) > STABLE) failures = 0;
       order = preferred();
     }
     if (f.after === undefined) retry = told ?? retry; // what stream.end says is for once
@@ -302,10 +298,15 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       failures = n; // what the probe finds counts
       return void probe();
     }
-    const { status: code = 0 } = f;
-    const reason = isFinal(code) ? (code === 403 ? "forbidden" : "unauthenticated") : (f.reason ?? (f.blocked ? "blocked" : "gone"));
-    if (code === 403 && dropped.length) dropped = []; // perhaps it was about one of these
-    else if (isFinal(code) || reason === "revoked" || reason === "expired") {
+    const { status: code = 0, topics } = f;
+    const gone = decodeURIComponent(topics ?? "").split(",");
+    const reason = f.reason ?? (code === 403 ? "forbidden" : isFinal(code) ? "unauthenticated" : f.blocked ? "blocked" : "gone");
+    if (topics && gone.every((topic) => [...had.topics, ...dropped].includes(topic))) {
+      // It has followed them all before: they were taken while it was away.
+      dropped = [];
+      want = { ...want, topics: want.topics.filter((topic) => !gone.includes(topic)) };
+      emit(":filter", want);
+    } else if (isFinal(code) || reason === "revoked" || reason === "expired") {
       if (!token) return stop("ended", reason);
       refused = { token: bearer ?? "", reason };
       f = { atOnce: true };
@@ -336,7 +337,6 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
   const stop = (state: Status["state"], reason?: string) => {
     phase = "stopped";
     page?.abort();
-    page = undefined;
     clearTimeout(timer);
     drop();
     if (state !== "paused") signal?.removeEventListener("abort", close);
@@ -399,7 +399,7 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       return cursor;
     },
     filter,
-    send: (message) => opened && !!connection?.send?.(message),
+    send: (message) => !!opened && !!connection?.send?.(message),
     pause: () => over() || stop("paused"),
     resume: start,
     close,

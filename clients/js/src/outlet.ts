@@ -43,8 +43,8 @@ export function outlet(types: readonly string[], status: () => Status, hold: () 
   return {
     listen,
     emit,
-    /** The event types that have had a handler. */
-    names: () => [...all.keys()].filter((name) => name[0] !== ":"),
+    /** What has had a handler: event types, and names of ours. */
+    names: () => all.keys(),
     deliver(e: AnyEvent): void {
       if (!emit(e.type, e) && !types.includes(e.type)) emit(":unknown", e);
       for (const loop of loops) {

@@ -17,7 +17,7 @@ export const openWS: Open = (request, sink) => {
     }
     const { id, event } = message ?? {};
     if (typeof event === "string") sink.message(typeof id === "string" ? id : "", event, message?.data);
-    else sink.problem({ kind: "bad-frame", message: `crier: no event: ${String(data).slice(0, 99)}` });
+    else sink.problem({ kind: "bad-frame", message: `crier: no event: ${data}`.slice(0, 99) });
   };
   socket.onclose = ({ code, reason }) => sink.lost(opened ? meaning(code, reason) : { opaque: true });
   return {
@@ -39,4 +39,4 @@ export const openWS: Open = (request, sink) => {
 const meaning = (code: number, reason: string): Failure =>
   code === 1013
     ? { reason: "overloaded", after: 30_000 * (1 + Math.random()) }
-    : { reason: code === 1008 && reason ? reason : code === 1001 || code === 1012 ? "shutdown" : [1002, 1003, 1007, 1008, 1009].includes(code) ? "abusive" : "gone" };
+    : { reason: code === 1008 && reason ? reason : code === 1001 || code === 1012 ? "shutdown" : /100[23789]/.test(String(code)) ? "abusive" : "gone" };

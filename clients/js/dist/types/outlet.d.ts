@@ -8,8 +8,8 @@ type Handler = (value: never) => void;
 export declare function outlet(types: readonly string[], status: () => Status, hold: () => boolean, release: () => void): {
     listen: (name: string, handler: Handler) => Off;
     emit: (name: string, value: unknown) => boolean;
-    /** The event types that have had a handler. */
-    names: () => string[];
+    /** What has had a handler: event types, and names of ours. */
+    names: () => MapIterator<string>;
     deliver(e: AnyEvent): void;
     /** To be called when the stream stops: loops may have to end. */
     wake(): void;

@@ -544,13 +544,31 @@ describe("filters", () => {
     await pass(10_000);
     net.last.send(event, "chat.posted", 1);
     await pass(0);
-    net.answer = ({ url }) => (url.searchParams.get("topics")?.includes("room:1") ? new Response("", { status: 403 }) : "open");
+    net.answer = ({ url }) => (url.searchParams.get("topics")?.includes("room:1") ? new Response("", { status: 403, headers: { "Crier-Forbidden-Topics": "room%3A1" } }) : "open");
     stream.filter({ topics: ["room:2"] });
     await pass(10_000);
     expect(stream.status.state).toBe("open");
     expect(Object.fromEntries(net.last.attempt.url.searchParams)).toEqual({ last_event_id: event, topics: "room:2" });
     expect(heard.at(-1)).toEqual({ categories: undefined, topics: ["room:2"], ref: -1 });
     stream.filter({ topics: ["room:1"] });
+    await pass(10_000);
+    expect(stream.status).toMatchObject({ state: "ended", reason: "forbidden" });
+  });
+
+  test("topics that were taken while it was away are given up", async () => {
+    const { net } = here;
+    const { stream, heard } = open({ topics: ["a", "b", "c d"] });
+    await pass(10_000);
+    net.answer = ({ url }) => {
+      const gone = url.searchParams.get("topics")?.split(",").filter((topic) => topic !== "b") ?? [];
+      return gone.length ? new Response("", { status: 403, headers: { "Crier-Forbidden-Topics": gone.map(encodeURIComponent).join() } }) : "open";
+    };
+    net.last.close();
+    await pass(30_000);
+    expect(stream.status.state).toBe("open");
+    expect(Object.fromEntries(net.last.attempt.url.searchParams)).toEqual({ last_event_id: "cursor-0", topics: "b" });
+    expect(heard).toEqual([{ categories: undefined, topics: ["b"] }]);
+    stream.filter({ topics: ["b", "never had"] });
     await pass(10_000);
     expect(stream.status).toMatchObject({ state: "ended", reason: "forbidden" });
   });
