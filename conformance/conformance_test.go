@@ -131,7 +131,7 @@ func TestEventSource(t *testing.T) {
 		"end-stays-open", "silence", "silence-half-frame", // it has no timer
 		"retry-after", "proxy-page", // any status but 200 is final
 		"no-tight-loop-empty", "no-tight-loop-opening", "no-tight-loop-end", // it takes a retry of 0 at its word
-		"token-renewed", "token-renewed-403", "token-expired", "filter-reconnect", // it can do nothing of the kind
+		"token-renewed", "token-renewed-403", "token-expired", "filter-reconnect", "topics-taken", // it can do nothing of the kind
 	}
 	for _, name := range failed(results, conformance.Should) {
 		if !slices.Contains(want, name) {
