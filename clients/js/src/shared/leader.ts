@@ -114,7 +114,7 @@ export function lead(url: string, options: Options, self: Self) {
   const move = (topics: readonly string[]) => {
     const before = Object.keys(cover.topics);
     const change: Move = {
-      added: topics.filter((name) => !before.includes(name)),
+      added: topics.filter((name) => !before.includes(name) && asked.topics[name] === undefined),
       taken: before.filter((name) => !topics.includes(name)),
     };
     if (!change.added.length && !change.taken.length) return;
