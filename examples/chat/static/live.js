@@ -7,8 +7,8 @@ import { connect as connectShared } from '/crier-shared.js';
 import { timeOf } from './id.js';
 
 // How long the server has, in ms, to change the topics of a stream by itself, as it
-// does when its user joins or leaves a room. A change that the client asks for may
-// need another connection. (Of a shared connection, only one tab would see it.)
+// does when its user joins or leaves a room, and to say why. A change that the client
+// asks for may need another connection, and is refused for a room that was just left.
 const BY_ITSELF = 300;
 
 // How often in a row the server may refuse the topics before the stream is over.
@@ -87,7 +87,7 @@ export class Live {
       return;
     }
     this.#cover(topics);
-    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), this.#options.shared ? 0 : BY_ITSELF);
+    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), BY_ITSELF);
   }
 
   // end gives up a stream that was refused.
@@ -172,6 +172,10 @@ export class Live {
       if (stream !== this.#stream) return;
       this.#takeTopics(filter.topics ?? []); // the server may have added some, or taken them
       if (filter.ref !== undefined) this.#asking = false;
+      else if (this.#askTimer) { // the event that says why is about to come
+        clearTimeout(this.#askTimer);
+        this.#askTimer = setTimeout(() => this.#askIfNeeded(), BY_ITSELF);
+      }
       if (!this.#asking) this.#settle(); // else the answer follows
     });
     stream.onError(({ kind, message, ref }) => {
