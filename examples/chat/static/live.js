@@ -87,7 +87,8 @@ export class Live {
       return;
     }
     this.#cover(topics);
-    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), BY_ITSELF);
+    const wait = this.#stream.status.state === 'paused' ? 0 : BY_ITSELF; // while it is cut, the server cannot
+    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), wait);
   }
 
   // end gives up a stream that was refused.
