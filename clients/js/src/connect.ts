@@ -299,9 +299,9 @@ export function connect<E extends EventMap<E> = EventMap>(url: string | URL, opt
       return void probe();
     }
     const { status: code = 0, topics } = f;
-    const gone = decodeURIComponent(topics ?? "").split(",");
+    const gone = topics?.split(",");
     const reason = f.reason ?? (code === 403 ? "forbidden" : isFinal(code) ? "unauthenticated" : f.blocked ? "blocked" : "gone");
-    if (topics && gone.every((topic) => [...had.topics, ...dropped].includes(topic))) {
+    if (topics && gone?.every((topic) => [...had.topics, ...dropped].includes(topic))) {
       // It has followed them all before: they were taken while it was away.
       dropped = [];
       want = { ...want, topics: want.topics.filter((topic) => !gone.includes(topic)) };

@@ -34,8 +34,8 @@ export interface Failure {
   reason?: string;
   /** The HTTP status, if that is what went wrong. */
   status?: number;
-  /** The topics that are refused, percent-encoded, with commas between them. */
-  topics?: string | null;
+  /** The topics that are refused, with commas between them. */
+  topics?: string;
   /** How long the server wants to be left alone, in milliseconds. */
   after?: number | undefined;
   /** This transport does not get through: try the next one. */
@@ -67,7 +67,7 @@ export async function refusal(answer: Response, type: string): Promise<Failure |
   if (status === 200) {
     return got.startsWith(type) ? undefined : notAStream(answer, `"${got}" and not ${type}`);
   }
-  if (isFinal(status)) return { status, topics: headers.get("crier-forbidden-topics") };
+  if (isFinal(status)) return { status, topics: decodeURIComponent(headers.get("crier-forbidden-topics") ?? "") };
   const body = await answer.json().catch(() => null);
   const after = Number(headers.get("retry-after")) * 1000 || undefined;
   return {

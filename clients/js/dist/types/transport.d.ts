@@ -29,8 +29,8 @@ export interface Failure {
     reason?: string;
     /** The HTTP status, if that is what went wrong. */
     status?: number;
-    /** The topics that are refused, percent-encoded, with commas between them. */
-    topics?: string | null;
+    /** The topics that are refused, with commas between them. */
+    topics?: string;
     /** How long the server wants to be left alone, in milliseconds. */
     after?: number | undefined;
     /** This transport does not get through: try the next one. */

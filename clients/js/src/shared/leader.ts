@@ -126,17 +126,19 @@ export function lead(url: string, options: Options, self: Self) {
     self.moved(change);
   };
 
+  const ofThisTab = () => union([tabs.get(self.id) as Filter], cover, Date.now());
+
   // forbidden follows a 403, which is about what some tab has asked for and not about
   // the others.
   const forbidden = (status: Status) => {
     if (changing && granted) refuse();
-    else if (same(cover, union([tabs.get(self.id) as Filter], cover, Date.now()))) self.status(status);
+    else if (same(cover, ofThisTab())) self.status(status);
     else restart(); // something has been forbidden that was heard before
   };
 
   // restart begins again with what this tab wants. The others say again what they want.
   const restart = () => {
-    cover = asked = union([tabs.get(self.id) as Filter], cover, Date.now());
+    cover = asked = ofThisTab();
     changing = granted = whole = false;
     alone = true;
     waiting = [];

@@ -573,6 +573,18 @@ describe("filters", () => {
     expect(stream.status).toMatchObject({ state: "ended", reason: "forbidden" });
   });
 
+  test("a header that names no topics is no reason to stand still", async () => {
+    const { net } = here;
+    const { stream } = open({ topics: ["a"] });
+    await pass(10_000);
+    net.answer = () => new Response("", { status: 403, headers: { "Crier-Forbidden-Topics": "%" } });
+    net.last.close();
+    await pass(60_000);
+    expect(stream.status).toMatchObject({ state: "retrying", reason: "gone" });
+    expect(net.attempts.length).toBeGreaterThan(3);
+    expect(net.closest).toBeGreaterThanOrEqual(500);
+  });
+
   // What a WebSocket's next connection asks for, after what the server has said on this one.
   const afterwards = async (topics: string[], said: (stream: ReturnType<typeof open>["stream"]) => void) => {
     const { net } = here;
