@@ -78,13 +78,18 @@ type filterChange struct {
 
 // take removes topics that the server has taken.
 func (s *filterState) take(topics []string) {
-	taken := func(topic string) bool { return slices.Contains(topics, topic) }
-	s.wanted.Topics = slices.DeleteFunc(slices.Clone(s.wanted.Topics), taken)
+	s.wanted.Topics = without(s.wanted.Topics, topics)
 	for i := range s.pending {
 		c := &s.pending[i]
-		c.taken = c.taken || slices.ContainsFunc(c.filter.Topics, taken)
-		c.filter.Topics = slices.DeleteFunc(slices.Clone(c.filter.Topics), taken)
+		rest := without(c.filter.Topics, topics)
+		c.taken = c.taken || len(rest) < len(c.filter.Topics)
+		c.filter.Topics = rest
 	}
+}
+
+// without returns a copy of topics that lacks some.
+func without(topics, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool { return slices.Contains(some, topic) })
 }
 
 // answered returns the change that a message with a ref answers, which is pending
@@ -162,7 +167,7 @@ func (s *Stream) confirmed(f Filter, ref json.RawMessage) {
 	} else if f.Topics != nil {
 		// The server has added or taken topics. Whoever asked for one that was taken
 		// would be refused.
-		s.filter.take(slices.DeleteFunc(slices.Clone(s.filter.confirmed.Topics), func(topic string) bool { return slices.Contains(f.Topics, topic) }))
+		s.filter.take(without(s.filter.confirmed.Topics, f.Topics))
 		s.filter.confirmed.Topics = f.Topics
 		if len(s.filter.pending) == 0 {
 			s.filter.wanted.Topics = f.Topics
@@ -180,8 +185,7 @@ func (s *Stream) confirmed(f Filter, ref json.RawMessage) {
 func (s *Stream) takenMeanwhile(topics []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	new := func(topic string) bool { return !slices.Contains(s.filter.confirmed.Topics, topic) }
-	if !s.connected || len(topics) == 0 || slices.ContainsFunc(topics, new) {
+	if !s.connected || len(without(topics, s.filter.confirmed.Topics)) > 0 {
 		return false
 	}
 	before := s.filter.wanted

@@ -113,7 +113,14 @@ type ForbiddenTopicsError struct {
 	causes []error // ErrForbiddenTopic, and what Options.Authorize has returned
 }
 
-func (e *ForbiddenTopicsError) Error() string   { return errors.Join(e.causes...).Error() }
+func (e *ForbiddenTopicsError) Error() string {
+	texts := make([]string, len(e.causes))
+	for i, cause := range e.causes {
+		texts[i] = cause.Error()
+	}
+	return strings.Join(texts, ": ") // on one line, for logs
+}
+
 func (e *ForbiddenTopicsError) Unwrap() []error { return e.causes }
 
 // forbid adds a topic to e, which may be nil. The cause may be nil, too.

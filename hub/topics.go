@@ -64,7 +64,7 @@ func (h *Hub) MayFollow(ctx context.Context, s Session, topics ...string) error 
 // Errors: a [ForbiddenTopicsError], a [TopicError] and a [TooManyTopicsError]. Then
 // nothing changes.
 func (s *Subscription) SetTopics(ctx context.Context, topics ...string) error {
-	return s.setTopics(ctx, nil, topics, nil)
+	return s.Change(ctx, Change{Topics: &topics})
 }
 
 // A Change is what a client asks of its stream, for [Subscription.Change].

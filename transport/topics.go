@@ -29,14 +29,14 @@ func topics(r *http.Request) ([]string, error) {
 func topicRefusal(err error) error {
 	malformed, isMalformed := errors.AsType[*hub.TopicError](err)
 	tooMany, isTooMany := errors.AsType[*hub.TooManyTopicsError](err)
+	forbidden, isForbidden := errors.AsType[*hub.ForbiddenTopicsError](err)
 	switch {
 	case isMalformed:
 		return &refusal{status: http.StatusBadRequest, message: strings.TrimPrefix(malformed.Error(), "hub: ")}
 	case isTooMany:
 		return &refusal{status: http.StatusBadRequest, message: strings.TrimPrefix(tooMany.Error(), "hub: ")}
-	}
-	if forbidden, ok := errors.AsType[*hub.ForbiddenTopicsError](err); ok {
-		return &refusal{http.StatusForbidden, "this session may not follow one of these topics", forbidden.Topics}
+	case isForbidden:
+		return &refusal{status: http.StatusForbidden, message: "this session may not follow one of these topics", topics: forbidden.Topics}
 	}
 	return err
 }

@@ -87,8 +87,7 @@ export class Live {
       return;
     }
     this.#cover(topics);
-    const wait = this.#stream.status.state === 'paused' ? 0 : BY_ITSELF; // while it is cut, the server cannot
-    this.#askTimer ||= setTimeout(() => this.#askIfNeeded(), wait);
+    if (!this.#askTimer) this.#askLater();
   }
 
   // end gives up a stream that was refused.
@@ -113,6 +112,12 @@ export class Live {
   // send writes to the server on the stream itself. False means that this
   // transport cannot, or not now.
   send(message) { return this.#stream.send(message); }
+
+  #askLater() {
+    clearTimeout(this.#askTimer);
+    const wait = this.#stream.status.state === 'paused' ? 0 : BY_ITSELF; // while it is cut, the server cannot
+    this.#askTimer = setTimeout(() => this.#askIfNeeded(), wait);
+  }
 
   #askIfNeeded() {
     this.#askTimer = 0;
@@ -173,10 +178,7 @@ export class Live {
       if (stream !== this.#stream) return;
       this.#takeTopics(filter.topics ?? []); // the server may have added some, or taken them
       if (filter.ref !== undefined) this.#asking = false;
-      else if (this.#askTimer) { // the event that says why is about to come
-        clearTimeout(this.#askTimer);
-        this.#askTimer = setTimeout(() => this.#askIfNeeded(), BY_ITSELF);
-      }
+      else if (this.#askTimer) this.#askLater(); // the event that says why is about to come
       if (!this.#asking) this.#settle(); // else the answer follows
     });
     stream.onError(({ kind, message, ref }) => {
