@@ -87,7 +87,7 @@ export class Live {
       return;
     }
     this.#cover(topics);
-    if (!this.#askTimer) this.#askLater();
+    if (!this.#askTimer || this.#isPaused) this.#askLater();
   }
 
   // end gives up a stream that was refused.
@@ -113,10 +113,11 @@ export class Live {
   // transport cannot, or not now.
   send(message) { return this.#stream.send(message); }
 
+  get #isPaused() { return this.#stream.status.state === 'paused'; }
+
   #askLater() {
     clearTimeout(this.#askTimer);
-    const wait = this.#stream.status.state === 'paused' ? 0 : BY_ITSELF; // while it is cut, the server cannot
-    this.#askTimer = setTimeout(() => this.#askIfNeeded(), wait);
+    this.#askTimer = setTimeout(() => this.#askIfNeeded(), this.#isPaused ? 0 : BY_ITSELF); // while it is cut, the server cannot
   }
 
   #askIfNeeded() {
