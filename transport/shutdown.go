@@ -16,7 +16,9 @@ import (
 // ignore WebSockets, since they are hijacked.)
 //
 // The hub gets nine tenths of the time until ctx's deadline. When ctx is over,
-// whatever is still open is closed, and Shutdown returns an error.
+// whatever is still open is closed, and Shutdown returns an error. Allow for 5 s more
+// than the streams need: http.Server.Shutdown waits that long for connections that
+// browsers have opened in advance and not used.
 func Shutdown(ctx context.Context, srv *http.Server, h *hub.Hub) error {
 	return ShutdownAtRate(ctx, srv, h, 0)
 }
