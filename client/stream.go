@@ -29,6 +29,7 @@ type Stream struct {
 	ctx     context.Context // ends with parent, and with Close
 	cancel  context.CancelFunc
 	unwatch func() bool // stops watching parent
+	once    sync.Once   // for shut
 	ranged  atomic.Bool
 
 	// The following fields are used by Dial, and then by the goroutine that
@@ -143,16 +144,20 @@ func (s *Stream) Close() error {
 	return nil
 }
 
+// shut does the work of Close. Close and the end of the parent context may call
+// it at the same time: then each call returns after the connection is closed.
 func (s *Stream) shut() {
-	s.mu.Lock()
-	s.closed = true
-	c := s.conn
-	s.conn = nil
-	s.mu.Unlock()
-	if c != nil {
-		c.close()
-	}
-	s.cancel()
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		c := s.conn
+		s.conn = nil
+		s.mu.Unlock()
+		if c != nil {
+			c.close()
+		}
+		s.cancel()
+	})
 }
 
 // LastID returns the id after which the stream would resume: that of the last

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +75,39 @@ func TestGapError(t *testing.T) {
 		}
 	})
 }
+
+// Close returns after the connection is closed, also if the context has ended
+// just before and the stream is being closed for that.
+func TestCloseAfterContext(t *testing.T) {
+	began := make(chan struct{})
+	var closed atomic.Bool
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, err := client.Dial(ctx, "http://app.example.com/events", &client.Options{HTTPClient: &http.Client{
+		Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := stream(opening, silence)(r.Context())
+			response.Body = &closing{response.Body, sync.OnceFunc(func() {
+				close(began)
+				time.Sleep(20 * time.Millisecond) // in vain, unless Close waits
+				closed.Store(true)
+			})}
+			return response, err
+		}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-began
+	s.Close()
+	if !closed.Load() {
+		t.Error("Close returned before the connection was closed")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestClose(t *testing.T) {
 	for name, script := range map[string][]answer{
