@@ -38,7 +38,7 @@ type Observer struct {
 	Published func(context.Context, Publication)
 	// Written reports that events were written to a client. It is called for
 	// each write, so it must take well below a microsecond and must not
-	// allocate.
+	// allocate. While it blocks, so may the streams of up to 63 other clients.
 	Written func(Write)
 	// Gap reports a gap that a stream was told of.
 	Gap func(Gap)

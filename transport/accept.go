@@ -16,11 +16,9 @@ import (
 // An Acceptor decides which requests may open a stream. Each handler of a
 // transport has one. It is safe for concurrent use.
 type Acceptor struct {
-	hub     *hub.Hub
-	auth    Authenticator
-	name    string
-	options *Options // resolved
-	beats   *schedule
+	group
+	auth Authenticator
+	name string
 
 	refusedOrigins rateLimitedLog
 }
@@ -33,7 +31,8 @@ func NewAcceptor(h *hub.Hub, auth Authenticator, name string, o *Options) *Accep
 		panic("transport: a handler needs a hub and an Authenticator; to let everybody in, say so in one")
 	}
 	o = o.WithDefaults()
-	return &Acceptor{hub: h, auth: auth, name: name, options: o, beats: newSchedule(o, steps)}
+	shared := group{hub: h, options: o, schedule: newSchedule(o, steps), crew: newCrew(o)}
+	return &Acceptor{group: shared, auth: auth, name: name}
 }
 
 // Options returns the options, in which every zero has been replaced by its
@@ -57,7 +56,7 @@ func (a *Acceptor) Hub() *hub.Hub { return a.hub }
 // end an EventSource for good. A transport whose clients can handle an error
 // status calls [Stream.RefuseWithStatus] first.
 func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) *Stream {
-	s := &Stream{options: a.options, schedule: a.beats, hub: a.hub}
+	s := &Stream{group: &a.group}
 	req := a.request(r)
 	err := a.checkOrigin(w, r)
 	if err == nil {

@@ -27,13 +27,13 @@ var handlers = map[string]func(*hub.Hub, transport.Authenticator, *transport.Opt
 		return sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true})
 	},
 	"sse lean over the reactor": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-		return fixture.OverReactor(sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true}))
+		return memnet.OverReactor(sse.NewHandler(h, auth, &sse.Options{Common: *o, Lean: true}))
 	},
 	"ws": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
 		return ws.NewHandler(h, auth, &ws.Options{Common: *o})
 	},
 	"ws over the reactor": func(h *hub.Hub, auth transport.Authenticator, o *transport.Options) http.Handler {
-		return fixture.OverReactor(ws.NewHandler(h, auth, &ws.Options{Common: *o}))
+		return memnet.OverReactor(ws.NewHandler(h, auth, &ws.Options{Common: *o}))
 	},
 }
 

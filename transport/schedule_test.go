@@ -31,7 +31,7 @@ func TestSchedule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, &entry{Stream: &Stream{options: o, schedule: c, sub: sub}})
+			all = append(all, &entry{Stream: &Stream{group: &group{options: o, schedule: c}, sub: sub}})
 		}
 		began := time.Now()
 		add := func(e *entry) {

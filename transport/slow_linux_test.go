@@ -20,12 +20,13 @@ import (
 
 // owned are the transports that know the connection that they write to. Here
 // the kernel's buffers are the point, so the connections are real.
-var owned = []string{"sse", "sse lean", "ws", "sse over TLS", "sse lean over TLS", "ws over TLS"}
+var owned = []string{"sse", "sse lean", "ws", "sse lean with io_uring", "ws with io_uring", "sse over TLS", "sse lean over TLS", "ws over TLS"}
 
 // serveOverTCP serves a transport, and returns a function that opens a stream. The
 // TCP connection is that below TLS.
 func serveOverTCP(t *testing.T, name string, o *transport.Options, ho *hub.Options) (*fixture.Fixture, func() (net.Conn, *net.TCPConn)) {
 	name, useTLS := strings.CutSuffix(name, " over TLS")
+	name, o.IOUring = strings.CutSuffix(name, " with io_uring")
 	f := fixture.New(t, ho)
 	o.Logger = f.Logger()
 	server := httptest.NewUnstartedServer(handlers[name](f.Hub, f.Auth, o))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/transport/internal/netwrite"
 )
 
 // A Stream is one open connection: a subscription, the Conn that it is written
@@ -22,10 +23,10 @@ import (
 //
 // [Stream.Serve] runs the loop in the caller's goroutine until the stream is
 // over. [Stream.Start] runs it in a goroutine that exists only while there is
-// something to write, so an idle connection needs none.
+// something to write, so an idle connection needs none. On Linux, over plain TCP, a
+// few goroutines that all streams share make the writes that need not wait.
 type Stream struct {
-	options *Options
-	hub     *hub.Hub
+	*group
 	sub     *hub.Subscription
 	refused hub.Reason    // why there is no subscription
 	wait    time.Duration // how long the client should wait that was refused; zero for the usual
@@ -38,13 +39,23 @@ type Stream struct {
 	canceled  atomic.Bool   // Serve's context is over
 	lastWrite time.Duration // when something was last written, by schedule.now; belongs to the write loop
 
-	schedule           *schedule // of heartbeats
-	beatNext, beatPrev *Stream   // in the schedule's list; the schedule's mu guards them
-	beatStep           int64     // of the list; zero if s is in none
+	beatNext, beatPrev *Stream // in the schedule's list; the schedule's mu guards them
+	beatStep           int64   // of the list; zero if s is in none
+
+	next *Stream // in the crew's queue; the crew's mu guards it
 
 	resumes bool
+	joined  bool // the crew writes; set by Start
 	closed  bool // guarded by mu
 	mu      sync.Mutex
+}
+
+// A group is what the streams of one Acceptor share.
+type group struct {
+	hub      *hub.Hub
+	options  *Options  // resolved
+	schedule *schedule // of heartbeats
+	crew     *crew
 }
 
 // NewStream returns a stream for a subscription, for transports that do not begin
@@ -52,7 +63,7 @@ type Stream struct {
 // Such a stream can be run by Serve only.
 func NewStream(sub *hub.Subscription, o *Options) *Stream {
 	o = o.WithDefaults()
-	return &Stream{options: o, schedule: newSchedule(o, 1), hub: sub.Hub(), sub: sub}
+	return &Stream{group: &group{hub: sub.Hub(), options: o, schedule: newSchedule(o, 1)}, sub: sub}
 }
 
 // RefuseWithStatus reports whether the stream was refused, and if so answers the
@@ -113,8 +124,10 @@ func (s *Stream) Serve(ctx context.Context, c Conn) error {
 // before, to tell the client why.
 func (s *Stream) Start(c Conn) {
 	s.loop = func() { s.writeLoop() }
+	joint, ok := c.(netwrite.Joint)
+	s.joined = ok && joint.Joint() != nil
 	if s.open(c) {
-		go s.loop()
+		s.wake()
 	}
 }
 
@@ -141,13 +154,16 @@ func (s *Stream) Close() {
 
 // wake is the subscription's Notify.
 func (s *Stream) wake() {
-	if s.loop != nil {
+	switch {
+	case s.joined && !s.beatDue.Load():
+		s.crew.add(s)
+	case s.loop != nil:
 		go s.loop()
-		return
-	}
-	select {
-	case s.ready <- struct{}{}:
 	default:
+		select {
+		case s.ready <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -218,7 +234,7 @@ func (s *Stream) writeLoop() (goesOn bool) {
 			break
 		}
 		if err = s.conn.Send(batch); err == nil {
-			s.wrote(batch)
+			s.wrote(batch, time.Now())
 		}
 		clear(batch) // the pool must not keep messages alive
 		*buf = batch
@@ -231,14 +247,21 @@ func (s *Stream) writeLoop() (goesOn bool) {
 	return goesOn
 }
 
-// wrote notes the time of a write and reports it. It is not inlined, to keep
-// writeLoop's stack small; see netwrite.Writer.Write.
+// wrote notes that a batch was written, and reports it. It is not inlined, to keep
+// writeLoop's stack small; see netwrite.Writer.Write. If an observer ends the goroutine
+// (runtime.Goexit), a stream that was started goes on in another.
 //
 //go:noinline
-func (s *Stream) wrote(batch []*hub.Message) {
-	now := time.Now()
+func (s *Stream) wrote(batch []*hub.Message, now time.Time) {
 	s.lastWrite = now.Sub(s.schedule.start)
+	returned := false
+	defer func() {
+		if !returned && s.loop != nil {
+			go s.loop()
+		}
+	}()
 	s.sub.Wrote(batch, now)
+	returned = true
 }
 
 // batches holds the buffers for Take. An idle stream has none.

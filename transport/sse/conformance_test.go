@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/crier-go/crier/hub"
+	"github.com/crier-go/crier/internal/memnet"
 	"github.com/crier-go/crier/transport"
-	"github.com/crier-go/crier/transport/internal/fixture"
 	"github.com/crier-go/crier/transport/sse"
 	"github.com/crier-go/crier/transport/transporttest"
 )
@@ -23,10 +23,10 @@ func TestConformance(t *testing.T) {
 	}{
 		"net/http":                     {false, plain, transporttest.HTTP(readFrame)},
 		"lean":                         {true, plain, transporttest.HTTP(readFrame)},
-		"lean, over the reactor":       {true, fixture.OverReactor, transporttest.HTTP(readFrame)},
+		"lean, over the reactor":       {true, memnet.OverReactor, transporttest.HTTP(readFrame)},
 		"gzip":                         {false, plain, openGzip},
 		"gzip, lean":                   {true, plain, openGzip},
-		"gzip, lean, over the reactor": {true, fixture.OverReactor, openGzip},
+		"gzip, lean, over the reactor": {true, memnet.OverReactor, openGzip},
 		"HTTP 2":                       {false, plain, openHTTP2},
 		"HTTP 2, lean":                 {true, plain, openHTTP2}, // falls back
 	} {

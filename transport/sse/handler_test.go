@@ -27,7 +27,7 @@ func both(t *testing.T, test func(t *testing.T, f *fixture.Fixture, handler func
 	}{
 		"net/http":               {false, plain},
 		"lean":                   {true, plain},
-		"lean, over the reactor": {true, fixture.OverReactor},
+		"lean, over the reactor": {true, memnet.OverReactor},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -46,7 +46,7 @@ func plain(h http.Handler) http.Handler { return h }
 // leanly runs a test with the connection of a lean stream, over the reactor and
 // without it.
 func leanly(t *testing.T, test func(t *testing.T, f *fixture.Fixture, conn *memnet.Conn)) {
-	for name, over := range map[string]func(http.Handler) http.Handler{"plain": plain, "over the reactor": fixture.OverReactor} {
+	for name, over := range map[string]func(http.Handler) http.Handler{"plain": plain, "over the reactor": memnet.OverReactor} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fixture.New(t, nil)

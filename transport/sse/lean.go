@@ -148,6 +148,30 @@ func (c *leanConn) Send(batch []*hub.Message) error {
 	return c.sendAll(batch)
 }
 
+// Joint returns the connection, if it is the reactor's.
+func (c *leanConn) Joint() reactor.Conn {
+	owned, _ := c.net.(reactor.Conn)
+	return owned
+}
+
+// Begin begins a write of the first messages of a batch.
+func (c *leanConn) Begin(batch []*hub.Message, b *netwrite.Buffer) (p []byte, n int) {
+	if len(batch) == 1 {
+		return c.body.single(batch[0]), 1
+	}
+	joined, rest := c.body.appendPiece(append(b.B[:0], chunkRoom...), batch)
+	b.B = closeChunk(joined, 0)
+	return b.B, len(batch) - len(rest)
+}
+
+// Finish writes the rest of what has begun.
+func (c *leanConn) Finish(rest []byte, err error) error {
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	return c.write(rest)
+}
+
 // sendAll joins a batch. It is a function of its own because it needs more
 // stack.
 func (c *leanConn) sendAll(batch []*hub.Message) error {

@@ -54,7 +54,7 @@ func TestSlowLinkIsNotCut(t *testing.T) {
 	}{
 		"net/http":               {false, plain, 8000, 1000},
 		"lean":                   {true, plain, 600, 600},
-		"lean, over the reactor": {true, fixture.OverReactor, 600, 600},
+		"lean, over the reactor": {true, memnet.OverReactor, 600, 600},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

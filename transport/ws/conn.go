@@ -9,6 +9,7 @@ import (
 	"github.com/crier-go/crier/hub"
 	"github.com/crier-go/crier/transport"
 	"github.com/crier-go/crier/transport/internal/netwrite"
+	"github.com/crier-go/crier/transport/internal/reactor"
 	"github.com/crier-go/crier/transport/internal/tcp"
 )
 
@@ -65,6 +66,35 @@ func (c *conn) Send(batch []*hub.Message) error {
 	}
 	return c.sendAll(batch)
 }
+
+// Joint returns the connection, if it is the reactor's.
+func (c *conn) Joint() reactor.Conn {
+	owned, _ := c.net.(reactor.Conn)
+	return owned
+}
+
+// Begin begins a write of the first messages of a batch.
+func (c *conn) Begin(batch []*hub.Message, b *netwrite.Buffer) (p []byte, n int) {
+	if n = slices.IndexFunc(batch, isFilter); n < 0 {
+		n = len(batch)
+	}
+	switch n {
+	case 0:
+		return nil, 0
+	case 1:
+		p = batch[0].Frame(c.encoding)
+	default:
+		n = c.join(b, batch[:n])
+		p = b.B
+	}
+	if !c.tryBegin() {
+		return nil, 0
+	}
+	return p, n
+}
+
+// Finish ends a write that has begun.
+func (c *conn) Finish(rest []byte, err error) error { return c.finish(rest, err, false) }
 
 // sendAll joins a batch. It is a function of its own because it needs more
 // stack.

@@ -83,9 +83,33 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	if last && f.onClosed != nil {
 		f.onClosed()
 	}
-	began := time.Now()
-	err := f.out.Write(frames, began)
+	err := f.finish(frames, nil, last)
+	f.mu.Lock() // for the deferred Unlock
+	return err
+}
+
+// tryBegin is the beginning of write. It reports false if nothing may be written now.
+func (f *frameConn) tryBegin() bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.writing || f.closed || f.err != nil {
+		return false
+	}
+	f.writing = true
+	return true
+}
+
+// finish is the end of write: it writes the frames or what is left of them, unless
+// that has failed with err.
+func (f *frameConn) finish(frames []byte, err error, last bool) error {
+	waited := false
+	if len(frames) > 0 && err == nil {
+		began := time.Now()
+		err = f.out.Write(frames, began)
+		waited = time.Since(began) > f.out.Timeout()/100
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.writing = false
 	if f.idle != nil {
 		close(f.idle) // all who wait go on, since each must return if nothing more may be written
@@ -102,7 +126,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 		}
 	case last:
 		f.resetReadDeadline()
-	case time.Since(began) > f.out.Timeout()/100:
+	case waited:
 		f.waited = true
 	}
 	return err

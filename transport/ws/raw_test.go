@@ -42,7 +42,7 @@ type raw struct {
 // reactor had taken it.
 var ways = map[string]func(http.Handler) http.Handler{
 	"plain":            func(h http.Handler) http.Handler { return h },
-	"over the reactor": fixture.OverReactor,
+	"over the reactor": memnet.OverReactor,
 }
 
 // A bubble runs a test, in each way, with a server and a function that connects

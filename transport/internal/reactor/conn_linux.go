@@ -69,7 +69,7 @@ func (c *conn) TryRead(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *conn) tryWrite(p []byte) (int, error) { return c.try(&c.out, "write", syscall.Write, p) }
+func (c *conn) TryWrite(p []byte) (int, error) { return c.try(&c.out, "write", syscall.Write, p) }
 
 // try makes one system call that reads or writes.
 func (c *conn) try(h *half, name string, call func(int, []byte) (int, error), p []byte) (int, error) {

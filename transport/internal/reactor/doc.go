@@ -20,7 +20,8 @@ import (
 	"syscall"
 )
 
-// ErrNotReady is what TryRead returns if nothing has come.
+// ErrNotReady is what TryRead returns if nothing has come, and TryWrite if there is
+// no room.
 const ErrNotReady = syscall.EAGAIN
 
 // A Conn is a connection that can be read without a goroutine that waits:
@@ -40,8 +41,8 @@ const ErrNotReady = syscall.EAGAIN
 //		}
 //	}
 //
-// It is safe for concurrent use, but only one goroutine may read. Write looks at
-// its deadline only when it has to wait.
+// It is safe for concurrent use, but only one goroutine may read, and one write.
+// Write looks at its deadline only when it has to wait.
 type Conn interface {
 	net.Conn
 	// TryRead is Read, but returns ErrNotReady if nothing has come.
@@ -51,6 +52,9 @@ type Conn interface {
 	// deadline for reading has passed, or the connection is closed. Nobody else
 	// may read meanwhile.
 	Await(f func())
+	// TryWrite writes what the kernel has room for, and returns ErrNotReady if that
+	// is nothing. It looks at no deadline.
+	TryWrite(p []byte) (int, error)
 	// CloseWrite tells the peer that nothing more will be written.
 	CloseWrite() error
 }

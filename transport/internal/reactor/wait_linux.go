@@ -21,7 +21,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // Write writes all of p. It looks at its deadline only when it has to wait.
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		m, err := c.tryWrite(p[n:])
+		m, err := c.TryWrite(p[n:])
 		n += m
 		if err == ErrNotReady {
 			c.wait(&c.out)
