@@ -61,8 +61,9 @@ func touch(t *testing.T, h *hub.Hub, address string, i int) {
 		conn.(*net.TCPConn).SetLinger(0)
 	}
 	user := uuid.New()
-	head := "GET /" + []string{"events", "lean", "ws"}[i%3] + "?user=" + user.String() + " HTTP/1.1\r\nHost: x\r\n"
-	if i%3 == 2 {
+	path := socketPaths[i%len(socketPaths)]
+	head := "GET " + path + "?user=" + user.String() + " HTTP/1.1\r\nHost: x\r\n"
+	if strings.HasPrefix(path, "/ws") {
 		head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
 	}
 	if _, err := conn.Write([]byte(head + "\r\n")); err != nil {

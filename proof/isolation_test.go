@@ -56,7 +56,7 @@ func TestIsolation(t *testing.T) {
 	var total counts
 	var all errgroup.Group
 	for i := range clients {
-		c := &client{account: account{ledger: books, user: uuid.New()}, url: srv.URL, path: []string{"/events", "/lean", "/ws"}[i%3], last: start, rand: rand.New(rand.NewPCG(1, 1)), healthy: true}
+		c := &client{account: account{ledger: books, user: uuid.New()}, url: srv.URL, path: socketPaths[i%len(socketPaths)], last: start, rand: rand.New(rand.NewPCG(1, 1)), healthy: true}
 		all.Go(func() error {
 			err := c.run()
 			mu.Lock()

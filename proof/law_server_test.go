@@ -167,8 +167,12 @@ func (l *law) serve(state io.Reader) {
 	common := transport.Options{Retry: time.Second}
 	mux := http.NewServeMux()
 	mux.Handle("/events", sse.NewHandler(h, l.authenticate, &sse.Options{Common: common}))
-	mux.Handle("/lean", sse.NewHandler(h, l.authenticate, &sse.Options{Common: common, Lean: true}))
-	mux.Handle("/ws", ws.NewHandler(h, l.authenticate, &ws.Options{Common: common}))
+	lean := sse.NewHandler(h, l.authenticate, &sse.Options{Common: common, Lean: true})
+	mux.Handle("/lean", lean)
+	mux.Handle("/lean-reactor", memnet.OverReactor(lean))
+	socket := ws.NewHandler(h, l.authenticate, &ws.Options{Common: common})
+	mux.Handle("/ws", socket)
+	mux.Handle("/ws-reactor", memnet.OverReactor(socket))
 	mux.Handle("/poll", poll.NewHandler(h, l.authenticate, &poll.Options{Common: common}))
 	witness, err := h.Subscribe(hub.Request{Session: hub.Session{User: uuid.UUID{9}, Allowed: hub.Everything()}, Filter: hub.Everything()})
 	if err != nil {

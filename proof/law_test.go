@@ -132,7 +132,7 @@ func newLaw(t *testing.T, seed uint64) *law {
 	for i := range 5 {
 		c := &lawClient{
 			law: l, user: l.users[i%len(l.users)],
-			path: []string{"/events", "/lean", "/ws", "/ws", "/poll"}[r.IntN(5)],
+			path: []string{"/events", "/lean", "/lean-reactor", "/ws", "/ws-reactor", "/ws-reactor", "/poll"}[r.IntN(7)],
 			rand: rand.New(rand.NewPCG(seed, uint64(i))),
 		}
 		c.account = lawAccount{history: l.history, last: l.hub.Cursor(), got: map[int]bool{}}

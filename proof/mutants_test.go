@@ -589,6 +589,48 @@ var mutants = []mutant{
 		old:  "\tr.leave(f)\n\treturn true", new: "\t_ = f\n\treturn true",
 		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "FAIL",
 	},
+	{
+		name: "a crew: what follows the first piece of a batch is dropped",
+		file: "transport/turn.go",
+		old:  "if err == nil && len(u.rest) > 0 {", new: "if err == nil && false {",
+		pkg: "./transport", run: "TestCrewIsolatesStreams", notices: `got \d+ texts of`,
+	},
+	{
+		name: "a crew: the rest of a write is dropped",
+		file: "transport/turn.go",
+		old:  "if w.N < len(w.P) {", new: "if w.N < 0 {",
+		pkg: "./transport", run: "TestCrewIsolatesStreams", notices: `got \d+ texts of`,
+	},
+	{
+		name: "a crew: all streams wait for the application",
+		file: "transport/crew.go",
+		old:  "if c.taken == c.seen {", new: "if false {",
+		pkg: "./transport", run: "TestCrewWorksAroundABlockedObserver", notices: `got \d+ texts of`,
+	},
+	{
+		name: "a crew: a stream that always has more keeps its worker",
+		file: "transport/turn.go",
+		old:  "\tif last {", new: "\tif false {",
+		pkg: "./transport", run: "TestCrewStarvesNobody", notices: "the others got nothing",
+	},
+	{
+		name: "a crew: the streams of an abandoned worker are forgotten",
+		file: "transport/crew.go",
+		old:  "go s.resume(t.handOver(nil, nil))", new: "_ = s",
+		pkg: "./transport", run: "TestCrewOutlivesAnObserver", notices: `got \d+ texts of`,
+	},
+	{
+		name: "a crew: frames are written into other frames",
+		file: "transport/ws/conn.go",
+		old:  "if !c.tryBegin() {", new: "if c.tryBegin(); false {",
+		pkg: "./transport", run: "TestCrewFramesDoNotInterleave", notices: "no frame|other",
+	},
+	{
+		name: "a ring that fails keeps connections from being closed",
+		file: "transport/internal/reactor/ring_linux.go",
+		old:  "c.release(&c.out, true)", new: "_ = c",
+		pkg: "./transport/internal/reactor", run: "TestRingThatFails", notices: `users, ready`,
+	},
 }
 
 // TestMutants breaks the library in one place after the other, and expects the

@@ -18,7 +18,7 @@ import (
 // stream, which takes gzip as a browser's does. It returns how to read a frame.
 func open(conn net.Conn, host, path string, query url.Values, last string) (next func() (frame, error), socket *websocket.Conn, err error) {
 	u := url.URL{Scheme: "http", Host: host, Path: path, RawQuery: query.Encode()}
-	if path == "/ws" {
+	if strings.HasPrefix(path, "/ws") {
 		query.Set("last_event_id", last)
 		u.Scheme, u.RawQuery = "ws", query.Encode()
 		d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }, ReadBufferSize: 1024, WriteBufferSize: 1024}

@@ -50,7 +50,7 @@ func TestSockets(t *testing.T) {
 	for i := range clients {
 		c := &client{
 			account: account{ledger: books, user: users[i%len(users)]},
-			url:     srv.URL, path: []string{"/events", "/lean", "/ws"}[i/2%3],
+			url:     srv.URL, path: socketPaths[i/2%len(socketPaths)],
 			rand: rand.New(rand.NewPCG(uint64(i), 1)), last: start,
 		}
 		all.Go(func() error {
@@ -107,6 +107,10 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+// socketPaths are where serve serves the transports. Those of "-ring" write with
+// io_uring, where it can be used.
+var socketPaths = []string{"/events", "/lean", "/ws", "/lean-ring", "/ws-ring"}
+
 // serve serves a hub on all transports, to whom the query names as user. The
 // sockets have small buffers, so that a client that does not read is noticed.
 func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
@@ -114,6 +118,9 @@ func serve(t testing.TB, h *hub.Hub, o transport.Options) *httptest.Server {
 	mux.Handle("/events", sse.NewHandler(h, everyUser, &sse.Options{Common: o}))
 	mux.Handle("/lean", sse.NewHandler(h, everyUser, &sse.Options{Common: o, Lean: true}))
 	mux.Handle("/ws", ws.NewHandler(h, everyUser, &ws.Options{Common: o}))
+	o.IOUring = true
+	mux.Handle("/lean-ring", sse.NewHandler(h, everyUser, &sse.Options{Common: o, Lean: true}))
+	mux.Handle("/ws-ring", ws.NewHandler(h, everyUser, &ws.Options{Common: o}))
 	srv := httptest.NewUnstartedServer(mux)
 	srv.Listener = smallBuffers{srv.Listener}
 	srv.Config.ReadHeaderTimeout = 2 * time.Second
