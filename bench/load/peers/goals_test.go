@@ -19,10 +19,12 @@ var goals = map[string][]goal{
 	"sse-paced": {
 		{ours: "crier", than: []string{"go-sse"}, times: 0.95},
 		{ours: "crier-lean", than: []string{"raw"}, times: 1.15},
+		{ours: "crier-ring", than: []string{"raw"}, times: 0.95},
 	},
 	"ws-paced": {
 		{ours: "crier", than: []string{"gws"}, times: 1},
 		{ours: "crier", than: []string{"raw"}, times: 1.2},
+		{ours: "crier-ring", than: []string{"raw"}, times: 0.95},
 	},
 	"sse-full-1k": {{ours: "crier", than: []string{"centrifuge", "centrifuge-tuned"}, times: 2}},
 	"ws-full-1k":  {{ours: "crier", times: 1.6}},

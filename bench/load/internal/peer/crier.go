@@ -19,8 +19,8 @@ import (
 	crierWS "github.com/crier-go/crier/transport/ws"
 )
 
-// Crier has the ways in which Crier takes part: with the defaults of the hub and of both transports, and with SSE's Lean option. Events to everyone
-// are broadcasts. Two limits are raised, because capacity may open more streams for a user, and more in a second, than applications allow.
+// Crier has the ways in which Crier takes part: with the defaults of the hub and of both transports, with SSE's Lean option, and with
+// transport.Options.IOUring, over SSE together with Lean. Events to everyone are broadcasts. Two limits are raised, because capacity may open more streams for a user, and more in a second, than applications allow.
 var Crier = []Peer{
 	{
 		Name: "crier", Title: "Crier", Module: "github.com/crier-go/crier", Kind: Ours,
@@ -38,6 +38,15 @@ var Crier = []Peer{
 		Name: "crier-lean", Title: "Crier, lean", Module: "github.com/crier-go/crier", Kind: Ours,
 		SSE: crierServer(func(h *hub.Hub, a transport.Authenticator) http.Handler {
 			return crierSSE.NewHandler(h, a, &crierSSE.Options{Lean: true})
+		}),
+	},
+	{
+		Name: "crier-ring", Title: "Crier, io_uring", Module: "github.com/crier-go/crier", Kind: Ours,
+		SSE: crierServer(func(h *hub.Hub, a transport.Authenticator) http.Handler {
+			return crierSSE.NewHandler(h, a, &crierSSE.Options{Lean: true, Common: transport.Options{IOUring: true}})
+		}),
+		WS: crierServer(func(h *hub.Hub, a transport.Authenticator) http.Handler {
+			return crierWS.NewHandler(h, a, &crierWS.Options{Common: transport.Options{IOUring: true}})
 		}),
 	},
 }
