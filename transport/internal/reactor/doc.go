@@ -11,6 +11,8 @@
 // exists, and the one goroutine that serves it, while it has connections. That
 // goroutine waits in the runtime's own poller, so it holds no thread.
 //
+// A [Ring] writes to many of them with one system call.
+//
 // This is for Linux. On other systems, and for connections that are not plain
 // TCP, [Take] returns nil, and the connection is used as it is.
 package reactor
