@@ -244,8 +244,8 @@ func (f *following) complete(ctx context.Context, batch []hub.SequencedRecord) e
 	return nil
 }
 
-// skip adds the stream's last position to the batch if the records before it are
-// gone and nothing more will come up to there.
+// skip adds the position where the stream ended to the batch if the records up to
+// there are gone, so that nothing more will come of them.
 func (f *following) skip(ctx context.Context, consumer jetstream.Consumer) error {
 	if f.last >= f.end { // a tick from before
 		return nil
@@ -256,12 +256,42 @@ func (f *following) skip(ctx context.Context, consumer jetstream.Consumer) error
 	if err != nil {
 		return f.b.classify(bounded, "follow", err)
 	}
+	idle := func() bool { return info.NumPending == 0 && info.Delivered.Consumer == f.count && len(f.next) == 0 }
+	f.mu.Lock()
+	nothing := idle()
+	f.mu.Unlock()
+	if !nothing {
+		return nil
+	}
+	// In a cluster, the consumer may be on a server that does not have the last
+	// records yet. The leader of the stream has them.
+	if left, err := f.b.has(bounded, f.last+1, f.end); left || err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if info.NumPending == 0 && info.Delivered.Consumer == f.count && len(f.next) == 0 {
+	if idle() {
 		f.next = append(f.next, hub.SequencedRecord{Position: f.end})
 	}
 	return nil
+}
+
+// has reports whether the stream has a record from one position to another.
+func (b *Backplane) has(ctx context.Context, from, to uint64) (bool, error) {
+	m, err := ask(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		s, err := b.js.Stream(ctx, b.o.Stream)
+		if err != nil {
+			return nil, err
+		}
+		return s.GetMsg(ctx, from, jetstream.WithGetMsgSubject(">")) // the first from there on
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return false, nil
+	case err != nil:
+		return false, b.classify(ctx, "follow", err)
+	}
+	return m.Sequence <= to, nil
 }
 
 // receive takes a message from the consumer's goroutine, which waits if apply

@@ -271,7 +271,7 @@ func TestSentinel(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	master, replica := redistest.Start(t), redistest.Start(t)
 	redistest.Replicate(t, replica, master)
-	b := connect(t, master, &redis.Options{Replicas: 1, ReplicaTimeout: 300 * time.Millisecond})
+	b := connect(t, master, &redis.Options{Replicas: 1, ReplicaTimeout: 2 * time.Second})
 	mustTail(t, b)
 	mustAppend(t, b, 0, 3)
 	if n, err := replica.Client(t).XLen(ctx, "crier").Result(); n != 3 || err != nil {
