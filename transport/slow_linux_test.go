@@ -90,18 +90,23 @@ func TestSteadySlowReaderStays(t *testing.T) {
 				close(stop)
 				<-stopped // so that it does not publish to a hub that is shut down
 			}()
-			read, buf := 0, make([]byte, 800)
 			// 16 KB a second, for several times WriteTimeout, and until there is a
 			// gap: a busy machine needs longer to fill the buffers.
+			const rate = 16_000
 			enough := func(d time.Duration) bool {
 				return d > 4*time.Second && f.Hub.Stats().Gaps[hub.GapEvicted] > 0 || d > 30*time.Second
 			}
+			read, buf := 0, make([]byte, 800)
 			for began := time.Now(); !enough(time.Since(began)); time.Sleep(50 * time.Millisecond) {
-				n, err := conn.Read(buf)
-				if err != nil {
-					t.Fatalf("cut after %v and %d bytes: %v; ended: %v", time.Since(began), read, err, f.Hub.Stats().Ended)
+				// On a busy machine a sleep takes longer. Without reading what is
+				// due since, the client would be slower than this test is about.
+				for due := int(time.Since(began).Seconds() * rate); read < due; {
+					n, err := conn.Read(buf[:min(len(buf), due-read)])
+					if err != nil {
+						t.Fatalf("cut after %v and %d bytes: %v; ended: %v", time.Since(began), read, err, f.Hub.Stats().Ended)
+					}
+					read += n
 				}
-				read += n
 			}
 			if st := f.Hub.Stats(); len(st.Streams) != 1 || st.Gaps[hub.GapEvicted] == 0 {
 				t.Errorf("read %d bytes; got %+v", read, st)
