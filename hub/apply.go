@@ -22,6 +22,11 @@ func (c *cluster) apply(batch []SequencedRecord) error {
 		if r.Position <= c.applied { // only this goroutine writes applied
 			continue
 		}
+		if c.beginning && r.Position > c.applied+1 && r.Position > c.absent+1 {
+			c.absent = r.Position - 1 // if the Tail still has what is behind applied
+			return errHole
+		}
+		c.beginning = false
 		if err := c.applyRecord(r); err != nil {
 			c.hub.unreadable(fmt.Errorf("%w (position %d)", err, r.Position))
 		}

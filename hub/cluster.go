@@ -86,6 +86,8 @@ type cluster struct {
 	lastID    uuid.UUID // of the record at applied
 	seen      recent    // ids of records that were applied
 	comparing bool      // the next record is to be compared with lastID
+	beginning bool      // no record behind applied has come over this connection
+	absent    uint64    // records up to here may be missing, since their life was over
 	keys      []eventlog.Key
 
 	mu      sync.Mutex
@@ -102,6 +104,10 @@ type cluster struct {
 // its epoch is the same.
 var errRewritten = errors.New("hub: the backplane's sequence is not the one that was followed")
 
+// errHole means that records are missing before the first that came. Perhaps the
+// engine has removed them after it was asked for its Tail.
+var errHole = errors.New("hub: the backplane's sequence has a hole")
+
 // run follows the sequence until the hub is shut down.
 func (c *cluster) run(ctx context.Context) {
 	defer close(c.stopped)
@@ -110,6 +116,9 @@ func (c *cluster) run(ctx context.Context) {
 	for {
 		began := time.Now()
 		err := c.follow(ctx)
+		for errors.Is(err, errHole) && ctx.Err() == nil {
+			err = c.follow(ctx) // whose Tail says what has become of them
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -175,6 +184,7 @@ func (c *cluster) follow(ctx context.Context) error {
 	if c.comparing {
 		after--
 	}
+	c.beginning = true
 	c.noteUp()
 	return c.engine.Follow(ctx, after, c.apply)
 }
@@ -257,7 +267,7 @@ func dropGaps(pending []*Message) (others []*Message) {
 
 // position notes from where the sequence is followed.
 func (c *cluster) position(epoch string, applied, last uint64) {
-	c.lastID = uuid.Nil
+	c.lastID, c.absent = uuid.Nil, 0
 	c.mu.Lock()
 	c.epoch, c.applied, c.last = epoch, applied, last
 	c.signalChange()

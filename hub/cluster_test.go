@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -551,6 +552,86 @@ func TestClusterOvertakenByRetention(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// A window calls a function between a hub's Tail and its Follow.
+type window struct {
+	*backplanetest.Handle
+	between atomic.Pointer[func()]
+}
+
+func (w *window) Follow(ctx context.Context, after uint64, apply func([]hub.SequencedRecord) error) error {
+	if f := w.between.Swap(nil); f != nil {
+		(*f)()
+	}
+	return w.Handle.Follow(ctx, after, apply)
+}
+
+// What the engine removes after the hub has asked for the Tail is a gap, too. Records
+// whose life is over are none.
+func TestClusterOvertakenBetweenTailAndFollow(t *testing.T) {
+	for name, c := range map[string]struct {
+		before int // events that the hub has applied
+		then   func(*testing.T, *backplanetest.Memory, *hub.Hub)
+		want   []string
+	}{
+		"nothing was applied":   {0, publishAndRetain, []string{`{"reason":"evicted"}`, "8", "9"}},
+		"something was applied": {1, publishAndRetain, []string{`{"reason":"evicted"}`, "8", "9"}},
+		"lives were over":       {1, publishAfterLives, []string{"0", "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				memory, _, hubs := processes(t, 1)
+				for range c.before {
+					publishNote(t, hubs[0], "before")
+				}
+				w := &window{Handle: memory.Handle()}
+				h, err := hub.Open(t.Context(), clusterKinds, &hub.Options{Backplane: w, Logger: slog.New(slog.DiscardHandler)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { h.Shutdown(context.Background()) })
+				synctest.Wait()
+				s := clusterStream(t, h, "")
+				between := func() { c.then(t, memory, hubs[0]) }
+				w.between.Store(&between)
+				w.Break()
+				time.Sleep(time.Hour)
+				if got := texts(s); !slices.Equal(got, c.want) {
+					t.Errorf("got %q, want %q", got, c.want)
+				}
+				publishNote(t, hubs[0], "after")
+				if got := texts(s); !slices.Equal(got, []string{"after"}) {
+					t.Errorf("then got %q", got)
+				}
+			})
+		})
+	}
+}
+
+func publishAndRetain(t *testing.T, memory *backplanetest.Memory, h *hub.Hub) {
+	for i := range 10 {
+		publishNote(t, h, fmt.Sprint(i))
+	}
+	memory.Retain(2)
+}
+
+func publishAfterLives(t *testing.T, memory *backplanetest.Memory, h *hub.Hub) {
+	for range 3 {
+		e, err := clusterTyping.New(uuid.UUID{1}, "typing")
+		if err == nil {
+			err = h.Publish(t.Context(), e)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	time.Sleep(time.Minute)
+	publishNote(t, h, "0")
+	publishNote(t, h, "1")
+	if n := len(memory.Records()); n != 3 { // and the one before
+		t.Errorf("%d records are retained, want 3", n)
+	}
 }
 
 // A sequence that loses its end without saying so is found out by the record at

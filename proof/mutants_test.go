@@ -590,6 +590,12 @@ var mutants = []mutant{
 		pkg: "./hub/internal/eventlog", run: "TestModel", notices: "FAIL",
 	},
 	{
+		name: "a hub passes over records that its backplane removed meanwhile",
+		file: "hub/apply.go",
+		old:  "if c.beginning && r.Position", new: "if false && r.Position",
+		pkg: "./hub", run: "TestClusterOvertakenBetweenTailAndFollow", notices: `got \["8"`,
+	},
+	{
 		name: "a crew: what follows the first piece of a batch is dropped",
 		file: "transport/turn.go",
 		old:  "if err == nil && len(u.rest) > 0 {", new: "if err == nil && false {",
