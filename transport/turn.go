@@ -51,7 +51,6 @@ func (t *turn) next(now time.Time, last bool) (goesOn bool) {
 		t.s, t.batch = s, written[:0]
 	}
 	if last {
-		t.reset()
 		s.crew.add(s)
 		return false
 	}

@@ -71,11 +71,11 @@ const closeGrace = time.Second
 // write writes whole frames; the last of them is a close frame if last is set.
 func (f *frameConn) write(frames []byte, last bool) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	for f.writing {
 		f.waitForIdle()
 	}
 	if f.closed || f.err != nil {
+		defer f.mu.Unlock()
 		return f.err
 	}
 	f.writing, f.closed = true, last
@@ -83,9 +83,7 @@ func (f *frameConn) write(frames []byte, last bool) error {
 	if last && f.onClosed != nil {
 		f.onClosed()
 	}
-	err := f.finish(frames, nil, last)
-	f.mu.Lock() // for the deferred Unlock
-	return err
+	return f.finish(frames, nil, last)
 }
 
 // tryBegin is the beginning of write. It reports false if nothing may be written now.
