@@ -25,7 +25,10 @@ import (
 )
 
 // crewed are the transports whose streams a crew writes.
-var crewed = []string{"sse lean over the reactor", "ws over the reactor"}
+var (
+	crewed        = []string{"sse lean over the reactor", "ws over the reactor"}
+	crewedSockets = []string{"ws over the reactor"} // which have frames and pongs
+)
 
 // A member is a client of a crew's stream, with a user of its own.
 type member struct {
@@ -69,10 +72,10 @@ func (m *member) check(t *testing.T) {
 	m.got, m.want = nil, nil
 }
 
-// crewBubble runs a test over each transport of crewed, with members that do not read
+// crewBubble runs a test over each of some transports, with members that do not read
 // yet. If o observes gaps, the first member has one at the beginning.
-func crewBubble(t *testing.T, n int, o *hub.Options, test func(t *testing.T, f *fixture.Fixture, all []*member, publish func(m *member, size int))) {
-	for _, name := range crewed {
+func crewBubble(t *testing.T, names []string, n int, o *hub.Options, test func(t *testing.T, f *fixture.Fixture, all []*member, publish func(m *member, size int))) {
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ho hub.Options
@@ -114,7 +117,7 @@ func crewBubble(t *testing.T, n int, o *hub.Options, test func(t *testing.T, f *
 // whatever others do. Those that do not read get it when they do, or end as slow.
 func TestCrewIsolatesStreams(t *testing.T) {
 	const never, late = 3, 5 // of ten
-	crewBubble(t, 100, nil, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+	crewBubble(t, crewed, 100, nil, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
 		reads := func(i int) bool { return i%10 != never && i%10 != late }
 		for i, m := range all {
 			if reads(i) {
@@ -153,20 +156,34 @@ func TestCrewIsolatesStreams(t *testing.T) {
 	})
 }
 
+// A blocking observer does not return from some calls of Written, until release is
+// closed.
+type blocking struct {
+	left    atomic.Int64 // calls that it will block
+	release chan bool
+}
+
+func (b *blocking) options() *hub.Options {
+	return &hub.Options{Observer: &hub.Observer{Written: func(hub.Write) {
+		if b.left.Add(-1) >= 0 {
+			<-b.release
+		}
+	}}}
+}
+
+// block makes it block so many calls from here on.
+func (b *blocking) block(calls int) {
+	b.release = make(chan bool)
+	b.left.Store(int64(calls))
+}
+
 // An observer that does not return holds up the streams of its group only, and those
 // until it returns.
 func TestCrewWorksAroundABlockedObserver(t *testing.T) {
 	workers := runtime.GOMAXPROCS(0)
-	var toBlock atomic.Int64
-	var release chan bool
-	o := &hub.Options{Observer: &hub.Observer{Written: func(hub.Write) {
-		if toBlock.Add(-1) >= 0 {
-			<-release
-		}
-	}}}
-	crewBubble(t, workers+70, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
-		release = make(chan bool)
-		toBlock.Store(int64(workers))
+	b := new(blocking)
+	crewBubble(t, crewed, workers+70, b.options(), func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+		b.block(workers)
 		for _, m := range all {
 			go m.read()
 		}
@@ -174,7 +191,7 @@ func TestCrewWorksAroundABlockedObserver(t *testing.T) {
 			publish(m, 1)
 			synctest.Wait()
 		}
-		if toBlock.Load() != 0 {
+		if b.left.Load() != 0 {
 			t.Fatal("the observer is not blocked by all workers")
 		}
 		for range 3 {
@@ -186,12 +203,12 @@ func TestCrewWorksAroundABlockedObserver(t *testing.T) {
 				m.check(t)
 			}
 		}
-		close(release)
+		close(b.release)
 		synctest.Wait()
 		for _, m := range all {
 			m.check(t)
 		}
-		toBlock.Store(0)
+		b.block(0)
 	})
 }
 
@@ -199,20 +216,10 @@ func TestCrewWorksAroundABlockedObserver(t *testing.T) {
 // gets its pong.
 func TestCrewHoldsNoConnectionDuringAnObserver(t *testing.T) {
 	workers := runtime.GOMAXPROCS(0)
-	var toBlock atomic.Int64
-	var release chan bool
-	o := &hub.Options{Observer: &hub.Observer{Written: func(hub.Write) {
-		if toBlock.Add(-1) >= 0 {
-			<-release
-		}
-	}}}
-	crewBubble(t, workers+2, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
-		if !strings.Contains(t.Name(), "ws") {
-			return // it has no pongs
-		}
-		release = make(chan bool)
-		defer close(release)
-		toBlock.Store(int64(workers) + 1)
+	b := new(blocking)
+	crewBubble(t, crewedSockets, workers+2, b.options(), func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+		b.block(workers + 1)
+		defer close(b.release)
 		for _, m := range all {
 			go m.read()
 		}
@@ -223,7 +230,7 @@ func TestCrewHoldsNoConnectionDuringAnObserver(t *testing.T) {
 		publish(all[workers], 1)
 		publish(all[workers+1], 1)
 		time.Sleep(100 * time.Millisecond) // both are a group now, and the first of them blocks it
-		if toBlock.Load() != 0 {
+		if b.left.Load() != 0 {
 			t.Fatal("the group is not blocked")
 		}
 		last := all[workers+1]
@@ -248,7 +255,7 @@ func TestCrewOutlivesAnObserver(t *testing.T) {
 					fail()
 				}
 			}}}
-			crewBubble(t, 150, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+			crewBubble(t, crewed, 150, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
 				for _, m := range all {
 					go m.read()
 				}
@@ -276,7 +283,7 @@ func TestCrewOutlivesAnObserver(t *testing.T) {
 // the batch is lost, and no other.
 func TestCrewOutlivesGoexitInGap(t *testing.T) {
 	o := &hub.Options{Observer: &hub.Observer{Gap: func(hub.Gap) { runtime.Goexit() }}}
-	crewBubble(t, 40, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+	crewBubble(t, crewed, 40, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
 		for _, m := range all {
 			go m.read()
 		}
@@ -299,10 +306,7 @@ func TestCrewOutlivesGoexitInGap(t *testing.T) {
 // whole.
 func TestCrewFramesDoNotInterleave(t *testing.T) {
 	const pings, events = 30, 60 // more pings would be too many
-	crewBubble(t, 20, nil, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
-		if !strings.Contains(t.Name(), "ws") {
-			return // it has no frames
-		}
+	crewBubble(t, crewedSockets, 20, nil, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
 		var readers sync.WaitGroup
 		for _, m := range all {
 			publish(m, memnet.Capacity-m.conn.Unread()-1500)
@@ -413,7 +417,7 @@ func TestCrewStarvesNobody(t *testing.T) {
 	}}}
 	// Which worker has which stream is left to chance.
 	for range 15 {
-		crewBubble(t, workers+70, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
+		crewBubble(t, crewed, workers+70, o, func(t *testing.T, f *fixture.Fixture, all []*member, publish func(*member, int)) {
 			f0, greedy = f, all[:workers]
 			writes.Store(0)
 			active.Store(0)

@@ -14,8 +14,7 @@ import (
 func TestRingThatFails(t *testing.T) {
 	var r Ring
 	if err := r.open(); err != nil {
-		t.Logf("without io_uring: %v", err)
-		return
+		t.Skipf("not run here: io_uring cannot be used: %v", err)
 	}
 	syscall.Close(r.fd)
 	r.fd = -1
